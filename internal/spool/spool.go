@@ -18,7 +18,7 @@ import (
 	"github.com/genesys/voicemail/storage"
 )
 
-// ErrTooLarge: the reader had more bytes than the Spool's limit.
+// ErrTooLarge is returned for a reader that has more bytes than the Spool's limit.
 var ErrTooLarge = errors.New("content is longer than the limit")
 
 // chunkSize is the unit in which memory is allocated and the file is written: four seconds of G.711.
