@@ -1,0 +1,536 @@
+package voicemail
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/genesys/voicemail/internal/audio"
+	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/spool"
+	"github.com/genesys/voicemail/storage"
+)
+
+// DepositOptions are what is known of a recording beside its content. The zero value is a recording of a withheld caller.
+type DepositOptions struct {
+	// ID is the message's ID; default a new one. Whoever may have to deposit the same recording twice (after a crash, a time-out, a lost reply) makes it with
+	// NewMessageID and gives it each time: there will be one message. It must not be used for another recording.
+	ID MessageID
+
+	// Caller is who left the message.
+	Caller CallerID
+	// Called is the number that was called, Redirecting the one that sent the call on to voicemail.
+	Called, Redirecting CallerID
+	// CallID is the switch's name for the call, 256 bytes at most.
+	CallID string
+
+	// ContentType is the media type that the caller of Deposit claims. It counts only for raw telephony audio, which cannot be recognised from its content
+	// (audio/basic, audio/pcmu, audio/pcma, audio/gsm, audio/g722, audio/g729, audio/l16).
+	ContentType string
+	// Duration is how long the recording is, for formats of which that is not measured.
+	Duration time.Duration
+
+	// Urgent: the message is counted as urgent from the start.
+	Urgent bool
+	// Expires is when Service.Maintain deletes the message; zero is never.
+	Expires time.Time
+	// Attributes are the application's own, 8 KiB of keys and values together at most. They are stored as they are, and printed with the
+	// envelope: no place for personal data.
+	Attributes map[string]string
+}
+
+func (o *DepositOptions) check() error {
+	if o.ID != "" {
+		if err := keys.CheckID(string(o.ID)); err != nil {
+			return invalid("%v", err)
+		}
+	}
+	for _, c := range []CallerID{o.Caller, o.Called, o.Redirecting} {
+		if err := c.check(); err != nil {
+			return invalid("%v", err)
+		}
+	}
+	switch {
+	case len(o.CallID) > maxCallID:
+		return invalid("CallID has %d bytes, at most %d are possible", len(o.CallID), maxCallID)
+	case o.Duration < 0:
+		return invalid("Duration is negative")
+	case !o.Expires.IsZero() && (o.Expires.UnixMilli() < 0 || o.Expires.Year() > maxYear):
+		return invalid("Expires is out of range")
+	}
+	n := 0
+	for k, v := range o.Attributes {
+		n += len(k) + len(v)
+	}
+	if n > maxAttributes {
+		return invalid("Attributes have %d bytes, at most %d are possible", n, maxAttributes)
+	}
+	return nil
+}
+
+// maxYear is the last year whose times fit the expiry mark.
+const maxYear = 2285
+
+// deposit is one deposit under way.
+type deposit struct {
+	m    *mailbox
+	box  keys.Box
+	opts DepositOptions
+	meta metadata
+	// fresh: the ID was made here, so nobody else can be about to commit it and what was created can be taken back at once.
+	fresh bool
+	audio *spool.Spool
+
+	announced time.Time // by the monotonic clock, just before the index entries were created
+	entries   []string
+	view      *boxView
+	uploaded  bool // the audio was stored, or may have been
+}
+
+func (m *mailbox) Deposit(ctx context.Context, r io.Reader, opts *DepositOptions) (Message, error) {
+	d := &deposit{m: m}
+	if opts != nil {
+		d.opts = *opts
+	}
+	if err := d.prepare(ctx); err != nil {
+		return nil, m.fail("deposit", d.opts.ID, err)
+	}
+	msg, err := d.run(ctx, r)
+	if err != nil {
+		return nil, &DepositError{
+			ID: d.meta.ID, Audio: &handedBack{d.audio.Reader(), d.audio}, Uncertain: errors.Is(err, errUncertain),
+			Err: m.fail("deposit", d.meta.ID, err),
+		}
+	}
+	_ = d.audio.Close() // a nameless file or memory: nothing can be left behind
+	if msg.new {
+		m.svc.emit(EventDeposited, m.id, msg.ID(), "")
+	}
+	return msg.message, nil
+}
+
+// handedBack is a recording that could not be stored.
+type handedBack struct {
+	*io.SectionReader
+	spool *spool.Spool
+}
+
+func (h *handedBack) Close() error { return h.spool.Close() }
+
+// prepare checks everything that can be checked before the recording is read.
+func (d *deposit) prepare(ctx context.Context) error {
+	s := d.m.svc
+	var err error
+	if d.box, err = s.box(d.m.id); err != nil {
+		return err
+	}
+	if err = d.opts.check(); err != nil {
+		return err
+	}
+	if err = ctx.Err(); err != nil {
+		return err
+	}
+	now := s.opts.Now().UTC().Round(0)
+	if d.fresh = d.opts.ID == ""; d.fresh {
+		d.opts.ID = s.ids.message(now)
+	}
+	d.meta = metadata{
+		Version: metadataVersion, ID: d.opts.ID, Mailbox: d.m.id, CallID: d.opts.CallID, ReceivedAt: now, Region: s.regions.Local,
+		Caller: s.identify(d.opts.Caller), Called: newPartyDoc(d.opts.Called), Redirecting: newPartyDoc(d.opts.Redirecting),
+		Attributes: d.opts.Attributes,
+	}
+	d.entries = s.entries(d.box, &d.meta)
+	l := s.opts.Limits
+	d.audio = spool.New(l.SpoolDir, l.SpoolMemory, l.AudioBytes)
+	return nil
+}
+
+// deposited is the message, and whether this deposit made it.
+type deposited struct {
+	*message
+	new bool
+}
+
+// run takes the deposit through its three steps: index, audio, commit (rule 1). The mailbox is looked at beside the index if
+// the recording is complete by then, beside the audio if it was still being read.
+func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
+	indexed := make(chan error, 1)
+	if len(d.entries) > 0 {
+		go func() { indexed <- d.index(ctx) }()
+	} else {
+		indexed <- nil
+		d.announced = time.Now()
+	}
+	_, readErr := d.audio.ReadFrom(ctx, r)
+
+	var indexErr, lookErr error
+	live := false
+	select {
+	case indexErr = <-indexed:
+		live = true
+	default:
+		lookErr = d.look(ctx)
+		indexErr = <-indexed
+	}
+	if err := first(d.readError(readErr), indexErr, lookErr); err != nil {
+		return deposited{}, d.abandon(ctx, err)
+	}
+	if err := d.describe(); err != nil {
+		return deposited{}, d.abandon(ctx, err)
+	}
+	if !live {
+		if st, done := d.already(); done {
+			return d.existing(ctx, st)
+		}
+		if err := d.admit(ctx); err != nil {
+			return deposited{}, d.abandon(ctx, err)
+		}
+	}
+	var errs [3]error
+	d.m.svc.parallel(len(errs), func(i int) {
+		switch {
+		case i == 0:
+			errs[i] = d.storeAudio(ctx)
+		case i == 1 && live:
+			errs[i] = d.look(ctx)
+		case i == 2:
+			errs[i] = d.storeMarks(ctx)
+		}
+	})
+	if live && errs[1] == nil {
+		if st, done := d.already(); done {
+			return d.existing(ctx, st)
+		}
+		errs[1] = d.admit(ctx)
+	}
+	if !d.fresh && errs[1] == nil {
+		errs[1] = d.m.svc.tombstone(ctx, d.meta.ID)
+	}
+	if err := first(errs[:]...); err != nil {
+		return deposited{}, d.abandon(ctx, err)
+	}
+	if time.Since(d.announced) > commitWithin {
+		return deposited{}, fmt.Errorf("%w: the deposit took longer than %v; retry it", storage.ErrUnavailable, commitWithin)
+	}
+	return d.commit(ctx)
+}
+
+// index creates the caller index entries.
+func (d *deposit) index(ctx context.Context) error {
+	d.announced = time.Now()
+	return d.m.svc.announce(ctx, d.entries)
+}
+
+// announce creates the index entries of a message that is about to be committed. One that has been there so long that it may be taken
+// for garbage any time is refused: nothing may be committed under it any more.
+func (s *Service) announce(ctx context.Context, entries []string) error {
+	errs := make([]error, len(entries))
+	s.parallel(len(entries), func(i int) {
+		_, err := s.master.Create(ctx, entries[i], nil, nil)
+		if errors.Is(err, storage.ErrExists) {
+			var info storage.Info
+			if info, err = s.master.Stat(ctx, entries[i]); err == nil && s.opts.Now().Sub(info.Modified) > garbageAge/2 {
+				err = errStale
+			}
+		}
+		errs[i] = err
+	})
+	return first(errs...)
+}
+
+// garbageAge is how old a name that nothing refers to must be before it is taken away (rule 7).
+const garbageAge = 24 * time.Hour
+
+// errStale marks an index entry that is too old to commit under.
+var errStale = fmt.Errorf("%w: an earlier attempt with this ID is too long ago; use a new ID", ErrConflict)
+
+// readError is what a failure to take in the recording means to the caller.
+func (d *deposit) readError(err error) error {
+	switch {
+	case errors.Is(err, spool.ErrTooLarge):
+		return fmt.Errorf("%w: it is longer than %d bytes", ErrTooLarge, d.m.svc.opts.Limits.AudioBytes)
+	case err != nil:
+		return fmt.Errorf("read the recording: %w", err)
+	case d.audio.Size() == 0:
+		return ErrEmpty
+	}
+	return nil
+}
+
+// describe fills in what the recording itself says.
+func (d *deposit) describe() error {
+	size := d.audio.Size()
+	info, err := audio.Probe(d.audio.Reader(), size)
+	if err != nil {
+		return fmt.Errorf("read the recording: %w", err)
+	}
+	if info.Ext == "bin" { // nothing that can be recognised
+		if raw, ok := audio.Headerless(d.opts.ContentType); ok {
+			info = raw.Info(size)
+		}
+	}
+	d.meta.ContentType, d.meta.Ext, d.meta.Size = info.ContentType, info.Ext, size
+	sum := d.audio.SHA256()
+	d.meta.SHA256 = hex.EncodeToString(sum[:])
+	length := d.opts.Duration
+	if info.Measured {
+		length, d.meta.Measured = info.Duration, true
+	}
+	d.meta.DurationMS = length.Milliseconds()
+	if limit := d.m.svc.opts.Limits.Duration; limit > 0 && length > limit {
+		return fmt.Errorf("%w: it lasts %v, at most %v are taken", ErrTooLarge, length, limit)
+	}
+	return nil
+}
+
+// look lists the mailbox.
+func (d *deposit) look(ctx context.Context) (err error) {
+	d.view, err = d.m.existing(ctx, listing{})
+	return err
+}
+
+// already reports whether an earlier attempt has committed the message.
+func (d *deposit) already() (stay, bool) {
+	st := d.view.stay(d.meta.ref())
+	return st, st.committed && !st.gone
+}
+
+// existing answers a retry of a deposit that was committed.
+func (d *deposit) existing(ctx context.Context, st stay) (deposited, error) {
+	stored, err := d.m.svc.metadata(ctx, d.box, st.ref)
+	if errors.Is(err, ErrNotFound) {
+		return deposited{}, ErrGone // deleted a moment ago
+	}
+	if err != nil {
+		return deposited{}, err
+	}
+	if !stored.sameDeposit(&d.meta) {
+		return deposited{}, errOtherRecording
+	}
+	return deposited{message: d.m.svc.newMessage(d.box, stored, st)}, nil
+}
+
+// admit reports whether the mailbox takes the message.
+func (d *deposit) admit(ctx context.Context) error {
+	for i := range d.view.stays {
+		// Also at a later hop: a message that was moved on, or came back, was deposited.
+		if st := &d.view.stays[i]; st.ref.ID == d.meta.ref().ID && st.gone {
+			return ErrGone
+		}
+	}
+	return d.m.svc.admit(ctx, d.box, d.view, d.meta.Size)
+}
+
+// admit reports whether a mailbox takes a message of size bytes. Its view must be of the whole mailbox.
+func (s *Service) admit(ctx context.Context, box keys.Box, v *boxView, size int64) error {
+	if !v.exists() {
+		return ErrNoMailbox
+	}
+	set, err := s.settings(ctx, box, v.settings)
+	if err != nil {
+		return err
+	}
+	if set.Disabled {
+		return ErrDisabled
+	}
+	limit := s.opts.Limits.Messages
+	if set.MaxMessages > 0 {
+		limit = min(limit, set.MaxMessages)
+	}
+	if used := v.stored(); used >= limit {
+		return &QuotaError{Quota: "messages", Limit: int64(limit), Used: int64(used)}
+	}
+	if set.MaxBytes == 0 {
+		return nil
+	}
+	used, err := s.usedBytes(ctx, box, v)
+	if err == nil && used+size > set.MaxBytes {
+		err = &QuotaError{Quota: "bytes", Limit: set.MaxBytes, Used: used}
+	}
+	return err
+}
+
+// usedBytes is the size of the audio of the visible messages of a mailbox, in all regions.
+func (s *Service) usedBytes(ctx context.Context, box keys.Box, v *boxView) (int64, error) {
+	visible := make(map[keys.Ref]bool, len(v.stays))
+	for i := range v.stays {
+		if st := &v.stays[i]; st.visible() {
+			visible[st.ref] = true
+		}
+	}
+	names := s.regions.names()
+	used := make([]int64, len(names))
+	errs := make([]error, len(names))
+	s.parallel(len(names), func(i int) {
+		for info, err := range storage.All(ctx, s.regions.Stores[names[i]], &storage.ListOptions{Prefix: box.Media()}) {
+			if err != nil {
+				errs[i] = in(names[i], err)
+				return
+			}
+			if _, ref, err := s.space.ParseMedia(info.Key); err == nil && visible[ref] {
+				used[i] += info.Size
+			}
+		}
+	})
+	var total int64
+	for _, n := range used {
+		total += n
+	}
+	return total, errors.Join(errs...)
+}
+
+// storeAudio creates the audio in the local region. On a retry it may be there; then it must be the same.
+func (d *deposit) storeAudio(ctx context.Context) error {
+	s := d.m.svc
+	st := s.regions.Stores[s.regions.Local]
+	key := d.box.Audio(d.meta.ref(), d.meta.Ext)
+	d.uploaded = true
+	_, err := st.Create(ctx, key, d.audio.Reader(), &storage.CreateOptions{ContentType: d.meta.ContentType, Tags: s.tags(&d.meta)})
+	if errors.Is(err, storage.ErrExists) {
+		err = s.reuse(ctx, st, key, d.audio.Reader())
+	}
+	return in(s.regions.Local, err)
+}
+
+// reuse reports, as an error, why audio that an earlier attempt stored cannot be used: it is other audio, or it has been there so long that it may be
+// taken for garbage any time.
+func (s *Service) reuse(ctx context.Context, st storage.Store, key string, want io.Reader) error {
+	o, err := st.Open(ctx, key, nil)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	if s.opts.Now().Sub(o.Info().Modified) > garbageAge/2 {
+		return errStale
+	}
+	same, err := equal(o, want)
+	if err == nil && !same {
+		err = errOtherRecording
+	}
+	return err
+}
+
+var errOtherRecording = fmt.Errorf("%w: this ID was used for another recording; use a new one", ErrConflict)
+
+// equal reports whether both have the same bytes.
+func equal(got, want io.Reader) (bool, error) {
+	a, b := make([]byte, 32<<10), make([]byte, 32<<10)
+	for {
+		n, errA := io.ReadFull(got, a)
+		k, errB := io.ReadFull(want, b)
+		endA, endB := isEnd(errA), isEnd(errB)
+		switch {
+		case errA != nil && !endA:
+			return false, errA
+		case errB != nil && !endB:
+			return false, errB
+		case !bytes.Equal(a[:n], b[:k]) || endA != endB:
+			return false, nil
+		case endA:
+			return true, nil
+		}
+	}
+}
+
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// storeMarks creates the marks with which the message comes into sight.
+func (d *deposit) storeMarks(ctx context.Context) error {
+	return d.m.svc.createMarks(ctx, d.box, d.meta.ref(), d.marks())
+}
+
+func (d *deposit) marks() []string {
+	var marks []string
+	if d.opts.Urgent {
+		marks = append(marks, keys.Urgent)
+	}
+	if !d.opts.Expires.IsZero() {
+		marks = append(marks, keys.ExpiresAt(d.opts.Expires))
+	}
+	return marks
+}
+
+func (s *Service) createMarks(ctx context.Context, box keys.Box, ref keys.Ref, marks []string) error {
+	errs := make([]error, len(marks))
+	s.parallel(len(marks), func(i int) { _, errs[i] = s.createMark(ctx, box, ref, marks[i]) })
+	return errors.Join(errs...)
+}
+
+// tombstone refuses an ID whose message was deleted long ago. It comes after the look at the mailbox: a gone mark becomes a tombstone
+// before it goes (rule 3).
+func (s *Service) tombstone(ctx context.Context, id MessageID) error {
+	key, err := s.space.Tombstone(string(id))
+	if err != nil {
+		return err
+	}
+	dead, err := storage.Exists(ctx, s.master, key)
+	if err == nil && dead {
+		err = ErrGone
+	}
+	return err
+}
+
+func (d *deposit) commit(ctx context.Context) (deposited, error) {
+	s := d.m.svc
+	doc, err := d.meta.encode()
+	if err != nil {
+		return deposited{}, d.abandon(ctx, err)
+	}
+	ours, err := s.createOnce(ctx, s.master, d.box.Meta(d.meta.ref()), doc, s.tags(&d.meta))
+	if err != nil {
+		return deposited{}, err // what may yet be committed keeps its audio; Maintain takes away what was not
+	}
+	st := stay{ref: d.meta.ref(), committed: true, urgent: d.opts.Urgent, expires: d.opts.Expires.UTC().Truncate(time.Millisecond)}
+	if !ours {
+		return d.existing(ctx, st)
+	}
+	s.cache.put(d.box.Meta(d.meta.ref()), &d.meta)
+	return deposited{message: s.newMessage(d.box, &d.meta, st), new: true}, nil
+}
+
+// dead reports whether the ID is not committed and never will be.
+func (d *deposit) dead(why error) bool {
+	return errors.Is(why, ErrGone) && d.view != nil && !d.view.stay(d.meta.ref()).committed
+}
+
+// abandon takes back what a deposit created that will not be committed, and returns why. It does so only if nobody else can be about to commit the
+// same ID; else Maintain does, a day later. What cannot be taken back now is left to Maintain, too.
+func (d *deposit) abandon(ctx context.Context, why error) error {
+	if !d.fresh && !d.dead(why) {
+		return why
+	}
+	ctx, cancel := withoutCancel(ctx)
+	defer cancel()
+	s := d.m.svc
+	err := error(nil)
+	names := append([]string(nil), d.entries...)
+	if d.uploaded {
+		err = s.regions.Stores[s.regions.Local].Delete(ctx, d.box.Audio(d.meta.ref(), d.meta.Ext))
+		for _, mark := range d.marks() {
+			names = append(names, d.box.Mark(d.meta.ref(), mark))
+		}
+	}
+	if err == nil && len(names) > 0 { // an index entry stays as long as audio may be left that it finds
+		err = s.master.Delete(ctx, names...)
+	}
+	if err != nil {
+		s.opts.Logger.WarnContext(ctx, "a failed deposit left names behind, which Maintain takes away", "mailbox", string(d.m.id), "message", string(d.meta.ID))
+	}
+	return why
+}
+
+// first returns the first error that is one.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package voicemail
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/storage"
+)
+
+func (m *message) Delete(ctx context.Context) error {
+	deleted, err := m.delete(ctx)
+	if err != nil {
+		return m.fail("delete", err)
+	}
+	if deleted {
+		m.svc.emit(EventDeleted, m.meta.Mailbox, m.meta.ID, "")
+	}
+	return nil
+}
+
+// delete reports whether it deleted a message that could be seen until then.
+func (m *message) delete(ctx context.Context) (bool, error) {
+	st, err := m.svc.look(ctx, m.box, m.ref())
+	switch {
+	case err != nil:
+		return false, err
+	case st.forget:
+		return false, ErrNotFound
+	case !st.committed && !st.gone:
+		return false, ErrNotFound
+	case st.hold && !st.gone:
+		return false, ErrHeld
+	}
+	visible := st.visible()
+	if _, err = m.svc.erase(ctx, m.box, m.ref(), m.meta, notRestricted); err != nil {
+		return false, err
+	}
+	return visible, nil
+}
+
+// may says what an erasure heeds.
+type may func(st *stay) error
+
+// notRestricted lets agents and retention erase what is neither held nor restricted.
+func notRestricted(st *stay) error {
+	switch {
+	case st.hold:
+		return ErrHeld
+	case st.forget:
+		return ErrNotFound
+	}
+	return nil
+}
+
+// erase deletes a stay of a message, with everything of it in every region (rule 5): the gone mark first, which hides it; then a look at whether it may
+// be deleted, and if not, the mark is taken back (rule 2); then audio and parts, metadata, and last index entries and marks. The gone mark stays for
+// Maintain. A crash at any point leaves what another erase, or Maintain, finishes. meta may be nil if it is not there any more. The result is
+// what was seen of the message after the gone mark.
+func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *metadata, allowed may) (stay, error) {
+	mark := box.Mark(ref, keys.Gone+s.ids.nonce())
+	if _, err := s.master.Create(ctx, mark, nil, nil); err != nil {
+		return stay{}, err
+	}
+	st, err := s.look(ctx, box, ref)
+	if err == nil {
+		err = allowed(&st)
+	}
+	if err != nil {
+		back, cancel := withoutCancel(ctx)
+		defer cancel()
+		if undo := s.master.Delete(back, mark); undo != nil {
+			return st, errors.Join(err, undo) // the message stays hidden until Maintain has looked at it
+		}
+		return st, err
+	}
+	return st, s.remove(ctx, box, &st, meta)
+}
+
+// remove deletes everything of a stay but its gone marks.
+func (s *Service) remove(ctx context.Context, box keys.Box, st *stay, meta *metadata) error {
+	names := s.regions.names()
+	errs := make([]error, len(names))
+	s.parallel(len(names), func(i int) {
+		errs[i] = in(names[i], s.removeMedia(ctx, s.regions.Stores[names[i]], box.MediaStem(st.ref)))
+	})
+	if err := first(errs...); err != nil {
+		return err
+	}
+	var last []string
+	for _, mark := range st.marks {
+		if !strings.HasPrefix(mark, keys.Gone) {
+			last = append(last, box.Mark(st.ref, mark))
+		}
+	}
+	if meta != nil {
+		last = append(last, s.entries(box, meta)...)
+	}
+	if err := s.master.Delete(ctx, box.Meta(st.ref)); err != nil {
+		return err
+	}
+	s.cache.drop(box.Meta(st.ref))
+	if len(last) == 0 {
+		return nil
+	}
+	return s.master.Delete(ctx, last...)
+}
+
+// removeMedia deletes the audio and all parts of a message in one region.
+func (s *Service) removeMedia(ctx context.Context, st storage.Store, stem string) error {
+	var names []string
+	for info, err := range storage.All(ctx, st, &storage.ListOptions{Prefix: stem, KeysOnly: true}) {
+		if err != nil {
+			return err
+		}
+		names = append(names, info.Key)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return st.Delete(ctx, names...)
+}

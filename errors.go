@@ -1,0 +1,118 @@
+package voicemail
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// What a mailbox or message can be.
+var (
+	// ErrNotFound: there is no such message in this mailbox, or none that may be seen: deleted, moved away, restricted by a forget request.
+	ErrNotFound = errors.New("message not found")
+	// ErrNoMailbox: there is no such mailbox, or it was deleted.
+	ErrNoMailbox = errors.New("mailbox does not exist")
+	// ErrMailboxExists: CreateMailbox of one that exists.
+	ErrMailboxExists = errors.New("mailbox exists already")
+	// ErrDisabled: the mailbox takes no messages.
+	ErrDisabled = errors.New("mailbox is disabled")
+	// ErrMailboxFull: a quota is reached; the error is a [*QuotaError].
+	ErrMailboxFull = errors.New("mailbox is full")
+	// ErrHeld: a hold keeps the message from being deleted and moved.
+	ErrHeld = errors.New("message is held")
+	// ErrGone: the message ID was used, and its message was deleted or moved away since. A deposit of it is not repeated.
+	ErrGone = errors.New("message ID was used and its message is gone")
+	// ErrConflict: somebody else is at it: the ID was used for another message, or the message is being moved. What to do stands in the text.
+	ErrConflict = errors.New("conflict")
+	// ErrDamaged: what is stored of the message is not what was deposited.
+	ErrDamaged = errors.New("message is damaged")
+)
+
+// What a call can be.
+var (
+	// ErrInvalid: an argument cannot be right; the text says which and what is possible. Nothing was changed.
+	ErrInvalid = errors.New("invalid argument")
+	// ErrTooLarge: the recording is longer than Limits allow, in bytes or in time.
+	ErrTooLarge = errors.New("recording is too large")
+	// ErrEmpty: the recording has no bytes.
+	ErrEmpty = errors.New("recording is empty")
+	// ErrIndexKey: the caller index was made with another key, or its key is missing. See Options.IndexKey.
+	ErrIndexKey = errors.New("key of the caller index does not fit")
+)
+
+// Error is the error of an operation of this package. It wraps one of the package's sentinels or an error of the storage (see
+// the sentinels of package storage, first of all storage.ErrUnavailable). Its text never holds a caller's number or name.
+type Error struct {
+	// Op is the operation: "deposit", "mark read", "count", …
+	Op string
+	// Mailbox and Message say where; either may be empty.
+	Mailbox MailboxID
+	Message MessageID
+	// Region is the region whose storage failed; empty if none did.
+	Region string
+	// Err is the cause.
+	Err error
+}
+
+// Error returns the operation, the place and the cause.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Mailbox != "" {
+		fmt.Fprintf(&b, " in mailbox %q", string(e.Mailbox))
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, " message %s", string(e.Message))
+	}
+	if e.Region != "" {
+		fmt.Fprintf(&b, " (region %s)", e.Region)
+	}
+	b.WriteString(": ")
+	b.WriteString(e.Err.Error())
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// QuotaError says which quota of a mailbox a deposit, copy or move met. It wraps [ErrMailboxFull].
+type QuotaError struct {
+	// Quota is "messages" or "bytes".
+	Quota string
+	// Limit is the quota, Used what is stored, in messages or bytes.
+	Limit, Used int64
+}
+
+// Error says which quota, how large it is, and what is in use.
+func (e *QuotaError) Error() string {
+	return fmt.Sprintf("%v: %d of %d %s are used", ErrMailboxFull, e.Used, e.Limit, e.Quota)
+}
+
+// Unwrap returns ErrMailboxFull.
+func (e *QuotaError) Unwrap() error { return ErrMailboxFull }
+
+// DepositError is what a failed deposit returns once it has begun to read the recording. The recording is often the only copy of
+// what the caller said, so it comes back: Audio reads what was read, from its start. The caller closes Audio.
+//
+// Depositing Audio again with DepositOptions.ID set to ID cannot make a second message.
+type DepositError struct {
+	// ID is the message's ID, given or made.
+	ID MessageID
+	// Audio is all that was read from the recording.
+	Audio io.ReadSeekCloser
+	// Uncertain: the storage failed in such a way that the message may have been stored after all. Only a retry with the same ID tells.
+	Uncertain bool
+	// Err is the cause; an [*Error].
+	Err error
+}
+
+// Error returns the cause's text.
+func (e *DepositError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *DepositError) Unwrap() error { return e.Err }
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,45 @@
+package voicemail
+
+import "time"
+
+// EventKind says what happened.
+type EventKind string
+
+// What can happen. A kind names the change, in the past.
+const (
+	EventMailboxCreated  EventKind = "mailbox-created"
+	EventSettingsChanged EventKind = "settings-changed"
+	EventDeposited       EventKind = "deposited"
+	EventCopied          EventKind = "copied" // Mailbox is where the copy is; From is where it came from
+	EventMoved           EventKind = "moved"  // Mailbox is where the message is now; From is where it was: two mailboxes changed
+	EventRead            EventKind = "read"
+	EventUnread          EventKind = "unread"
+	EventUrgent          EventKind = "urgent"
+	EventNotUrgent       EventKind = "not-urgent"
+	EventExpirySet       EventKind = "expiry-set"
+	EventTrashed         EventKind = "trashed"
+	EventRestored        EventKind = "restored"
+	EventDeleted         EventKind = "deleted"
+	EventExpired         EventKind = "expired" // deleted since its time had come
+)
+
+// Event tells of a change that this process made. It is sent after the change can be seen by everybody, so whoever counts or lists on it sees
+// the change. Events of other processes are not seen here; package mwi has ways for both.
+type Event struct {
+	Kind    EventKind
+	Tenant  string
+	Mailbox MailboxID
+	// From is the other mailbox of a copy or a move.
+	From MailboxID
+	// Message is empty for changes of the mailbox itself.
+	Message MessageID
+	// At is when the change was made, by Options.Now.
+	At time.Time
+}
+
+func (s *Service) emit(kind EventKind, mailbox MailboxID, message MessageID, from MailboxID) {
+	if s.opts.Observer == nil {
+		return
+	}
+	s.opts.Observer(Event{Kind: kind, Tenant: s.opts.Tenant, Mailbox: mailbox, From: from, Message: message, At: s.opts.Now()})
+}

@@ -1,0 +1,110 @@
+package voicemail
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/storage"
+)
+
+const (
+	minIndexKey  = 16
+	indexKeySize = 32
+	keyDocument  = 4 << 10
+)
+
+// callerIndex makes the names of the caller index. The keyed hash keeps numbers out of names. It is no vault: who can read
+// the key and the index recomputes a number by trying all.
+type callerIndex struct {
+	key    []byte
+	tenant string
+}
+
+// hash returns the hex digits under which a canonical identity is indexed.
+func (x callerIndex) hash(identity string) string {
+	mac := hmac.New(sha256.New, x.key)
+	mac.Write([]byte(x.tenant))
+	mac.Write([]byte{0})
+	mac.Write([]byte(identity))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// keyRecord is the stored record of the key: the key itself, or a check value of a key that is kept elsewhere.
+type keyRecord struct {
+	Version int    `json:"v"`
+	Key     []byte `json:"key,omitempty"`
+	Check   []byte `json:"check,omitempty"`
+}
+
+func checkValue(key []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("voicemail caller index, key check"))
+	return mac.Sum(nil)
+}
+
+// openIndex reads the tenant's key, or makes it if the tenant is new. Of many that make it at once, one wins and the others read it back.
+func openIndex(ctx context.Context, master storage.Store, space keys.Space, tenant string, given []byte) (callerIndex, error) {
+	name := space.IndexKey(1)
+	stored, err := storage.ReadFile(ctx, master, name, keyDocument)
+	if errors.Is(err, storage.ErrNotExist) {
+		if err := makeKey(ctx, master, space, name, given); err != nil {
+			return callerIndex{}, err
+		}
+		stored, err = storage.ReadFile(ctx, master, name, keyDocument)
+	}
+	if err != nil {
+		return callerIndex{}, err
+	}
+	var rec keyRecord
+	if err := json.Unmarshal(stored, &rec); err != nil || rec.Version != 1 {
+		return callerIndex{}, fmt.Errorf("%w: its record cannot be read", ErrIndexKey)
+	}
+	key := rec.Key
+	switch {
+	case given == nil && key == nil:
+		return callerIndex{}, fmt.Errorf("%w: the tenant's key is kept outside: set Options.IndexKey", ErrIndexKey)
+	case given != nil && key != nil && !bytes.Equal(given, key),
+		given != nil && key == nil && !hmac.Equal(checkValue(given), rec.Check):
+		return callerIndex{}, fmt.Errorf("%w: the tenant was provisioned with another one than Options.IndexKey", ErrIndexKey)
+	case given != nil:
+		key = given
+	}
+	return callerIndex{key: bytes.Clone(key), tenant: tenant}, nil
+}
+
+// makeKey creates the record of a new key, unless there are index entries already: they were made with a key that is lost, and a new
+// one would hide their callers from every search.
+func makeKey(ctx context.Context, master storage.Store, space keys.Space, name string, given []byte) error {
+	for _, err := range storage.All(ctx, master, &storage.ListOptions{Prefix: space.Callers(), MaxKeys: 1, KeysOnly: true}) {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: there are index entries but no key: restore the tenant's key object from a backup", ErrIndexKey)
+	}
+	rec := keyRecord{Version: 1}
+	if given != nil {
+		rec.Check = checkValue(given)
+	} else {
+		rec.Key = make([]byte, indexKeySize)
+		_, _ = rand.Read(rec.Key) // never fails
+	}
+	doc, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	_, err = master.Create(ctx, name, bytes.NewReader(doc), &storage.CreateOptions{ContentType: jsonType})
+	if errors.Is(err, storage.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+const jsonType = "application/json"

@@ -1,0 +1,362 @@
+package voicemail
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/storage"
+)
+
+// MaintainReport counts what a [Service.Maintain] did.
+type MaintainReport struct {
+	// Mailboxes and Messages were looked at.
+	Mailboxes, Messages int
+	// Expired messages were deleted since their time had come.
+	Expired int
+	// Deletions and Moves were finished that a crash had left half done.
+	Deletions, Moves int
+	// Tombstones took the place of what marks a message as deleted.
+	Tombstones int
+	// Marks, Entries and Recordings that nothing refers to were taken away: state without a message, index entries without a message, audio
+	// without a message.
+	Marks, Entries, Recordings int
+	// Revisions of settings that were superseded for a day were taken away.
+	Revisions int
+}
+
+// Maintain goes over the tenant once: it deletes the messages that have expired, finishes deletions and moves that a crash left half done, and takes away what
+// failed operations left behind. Nothing that is younger than a day is taken for garbage. Run it every hour or so, from anywhere, also
+// from several processes at once; it can be stopped at any point and started again.
+//
+// It lists everything once and opens little. What fails in one mailbox does not keep it from the others: the error joins all that failed, and the
+// report counts what was done.
+func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
+	k := &keeper{Service: s, now: s.opts.Now()}
+	for m, err := range s.folders(ctx) {
+		if err != nil {
+			k.failed("", err)
+			break
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		k.mailbox(ctx, m)
+	}
+	for _, region := range s.regions.names() {
+		if err := k.media(ctx, region); err != nil {
+			k.failed("", in(region, err))
+		}
+	}
+	if err := k.index(ctx); err != nil {
+		k.failed("", err)
+	}
+	k.failed("", ctx.Err())
+	return k.report, errors.Join(k.errs...)
+}
+
+// keeper is one pass of Maintain.
+type keeper struct {
+	*Service
+	now    time.Time
+	report MaintainReport
+	errs   []error
+}
+
+// maxErrors bounds what a pass remembers of what went wrong.
+const maxErrors = 100
+
+func (k *keeper) failed(mailbox MailboxID, err error) {
+	if err != nil && len(k.errs) < maxErrors {
+		k.errs = append(k.errs, k.fail("maintain", mailbox, "", err))
+	}
+}
+
+func (k *keeper) age(t time.Time) time.Duration { return k.now.Sub(t) }
+
+func (k *keeper) mailbox(ctx context.Context, m *mailbox) {
+	box, err := k.box(m.id)
+	if err != nil {
+		return // nothing of ours
+	}
+	v, err := k.list(ctx, box, listing{times: true})
+	if err != nil {
+		k.failed(m.id, err)
+		return
+	}
+	k.report.Mailboxes++
+	for i := range v.stays {
+		if v.stays[i].committed {
+			k.report.Messages++
+		}
+		if err := k.stay(ctx, m, box, &v.stays[i]); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrHeld) {
+			k.failed(m.id, err)
+		}
+	}
+	k.failed(m.id, k.revisions(ctx, box, v))
+}
+
+func (k *keeper) stay(ctx context.Context, m *mailbox, box keys.Box, st *stay) error {
+	switch {
+	case st.forget:
+		return nil // what becomes of it is up to the forget request
+	case st.gone:
+		return k.gone(ctx, box, st)
+	case !st.committed:
+		return k.stray(ctx, box, st)
+	case st.move && k.age(st.moveAt) > abandonedAge:
+		return k.move(ctx, box, st)
+	case !st.expires.IsZero() && !st.expires.After(k.now) && !st.hold:
+		return k.expire(ctx, m, box, st)
+	}
+	return nil
+}
+
+// gone finishes a deletion that somebody began and gave up, and after a day puts a tombstone in place of its marks.
+func (k *keeper) gone(ctx context.Context, box keys.Box, st *stay) error {
+	settled := k.age(st.newest) > garbageAge
+	if k.age(st.goneAt) < abandonedAge || !settled && !st.committed && len(st.marks) == st.goneMarks() {
+		return nil // somebody is at it, or it is done
+	}
+	meta, err := k.metadata(ctx, box, st.ref)
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	committed := st.committed
+	now, err := k.erase(ctx, box, st.ref, meta, notRestricted)
+	if err != nil {
+		return err
+	}
+	if committed {
+		k.report.Deletions++
+		k.emit(EventDeleted, k.idOf(box), MessageID(st.ref.ID), "")
+	}
+	if !settled {
+		return nil
+	}
+	// Whoever commits from now on began more than a day ago; nobody does (rule 7).
+	key, err := k.space.Tombstone(st.ref.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := k.master.Create(ctx, key, nil, nil); err != nil && !errors.Is(err, storage.ErrExists) {
+		return err
+	}
+	var names []string
+	for _, mark := range now.marks {
+		if strings.HasPrefix(mark, keys.Gone) {
+			names = append(names, box.Mark(st.ref, mark))
+		}
+	}
+	if err := k.master.Delete(ctx, names...); err != nil {
+		return err
+	}
+	k.report.Tombstones++
+	return nil
+}
+
+func (st *stay) goneMarks() int {
+	n := 0
+	for _, mark := range st.marks {
+		if strings.HasPrefix(mark, keys.Gone) {
+			n++
+		}
+	}
+	return n
+}
+
+// stray takes away marks of a message that is not there.
+func (k *keeper) stray(ctx context.Context, box keys.Box, st *stay) error {
+	if k.age(st.newest) < garbageAge {
+		return nil
+	}
+	names := make([]string, len(st.marks))
+	for i, mark := range st.marks {
+		names[i] = box.Mark(st.ref, mark)
+	}
+	if err := k.master.Delete(ctx, names...); err != nil {
+		return err
+	}
+	k.report.Marks += len(names)
+	return nil
+}
+
+// move finishes a move that somebody began and gave up. One whose destination is not there any more is given up for good.
+func (k *keeper) move(ctx context.Context, box keys.Box, st *stay) error {
+	key := box.Mark(st.ref, keys.Move)
+	c, _, err := k.readClaim(ctx, key)
+	if errors.Is(err, storage.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	meta, err := k.metadata(ctx, box, st.ref)
+	if err != nil {
+		return err
+	}
+	msg := k.newMessage(box, meta, *st)
+	_, moved, err := msg.moveTo(ctx, c.To)
+	if errors.Is(err, ErrNoMailbox) && k.age(st.moveAt) > garbageAge {
+		return k.master.Delete(ctx, key)
+	}
+	if err != nil {
+		return err
+	}
+	if moved {
+		k.report.Moves++
+		k.emit(EventMoved, c.To, meta.ID, meta.Mailbox)
+	}
+	return nil
+}
+
+func (k *keeper) expire(ctx context.Context, m *mailbox, box keys.Box, st *stay) error {
+	meta, err := k.metadata(ctx, box, st.ref)
+	if err != nil {
+		return err
+	}
+	if _, err := k.erase(ctx, box, st.ref, meta, func(now *stay) error {
+		if now.expires.After(k.now) {
+			return ErrHeld // put off meanwhile
+		}
+		return notRestricted(now)
+	}); err != nil {
+		return err
+	}
+	k.report.Expired++
+	k.emit(EventExpired, m.id, meta.ID, "")
+	return nil
+}
+
+// revisions takes away settings that were superseded for a day. Earlier, a slow writer could use a number again that was given out already.
+func (k *keeper) revisions(ctx context.Context, box keys.Box, v *boxView) error {
+	var names []string
+	for rev, at := range v.superseded {
+		if k.age(at) > garbageAge {
+			names = append(names, box.SettingsAt(rev))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if err := k.master.Delete(ctx, names...); err != nil {
+		return err
+	}
+	k.report.Revisions += len(names)
+	return nil
+}
+
+// committed returns what of a mailbox is committed.
+func (k *keeper) committed(ctx context.Context, mailbox string) (map[keys.Ref]bool, error) {
+	box, err := k.box(MailboxID(mailbox))
+	if err != nil {
+		return nil, err
+	}
+	v, err := k.list(ctx, box, listing{})
+	if err != nil {
+		return nil, err
+	}
+	refs := make(map[keys.Ref]bool, len(v.stays))
+	for i := range v.stays {
+		if v.stays[i].committed {
+			refs[v.stays[i].ref] = true
+		}
+	}
+	return refs, nil
+}
+
+// media takes away audio in a region that no message refers to. The names are sorted by mailbox, so each mailbox is listed once, after its audio.
+func (k *keeper) media(ctx context.Context, region string) error {
+	st := k.regions.Stores[region]
+	var mailbox string
+	var old []string
+	var refs []keys.Ref
+	flush := func() error {
+		if len(old) == 0 {
+			return nil
+		}
+		committed, err := k.committed(ctx, mailbox)
+		if err != nil {
+			return err
+		}
+		var orphans []string
+		for i, ref := range refs {
+			if !committed[ref] {
+				orphans = append(orphans, old[i])
+			}
+		}
+		old, refs = old[:0], refs[:0]
+		if len(orphans) == 0 {
+			return nil
+		}
+		k.report.Recordings += len(orphans)
+		return st.Delete(ctx, orphans...)
+	}
+	for info, err := range storage.All(ctx, st, &storage.ListOptions{Prefix: k.space.Media()}) {
+		if err != nil {
+			return err
+		}
+		m, ref, err := k.space.ParseMedia(info.Key)
+		if err != nil || k.age(info.Modified) < garbageAge {
+			continue
+		}
+		if m != mailbox || len(old) >= maintainBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+			mailbox = m
+		}
+		old, refs = append(old, info.Key), append(refs, ref)
+	}
+	return flush()
+}
+
+// maintainBatch bounds how many names a pass holds in memory.
+const maintainBatch = 20_000
+
+// index takes away index entries that lead to no message. They are sorted by caller, so a batch of them is held and checked mailbox by mailbox.
+func (k *keeper) index(ctx context.Context) error {
+	batch := map[string][]string{} // names by mailbox
+	n := 0
+	flush := func() error {
+		for mailbox, names := range batch {
+			committed, err := k.committed(ctx, mailbox)
+			if err != nil {
+				return err
+			}
+			var dead []string
+			for _, name := range names {
+				if e, err := k.space.ParseCallerEntry(name); err == nil && !committed[e.Ref] {
+					dead = append(dead, name)
+				}
+			}
+			if len(dead) > 0 {
+				if err := k.master.Delete(ctx, dead...); err != nil {
+					return err
+				}
+				k.report.Entries += len(dead)
+			}
+		}
+		clear(batch)
+		n = 0
+		return nil
+	}
+	for info, err := range storage.All(ctx, k.master, &storage.ListOptions{Prefix: k.space.Callers()}) {
+		if err != nil {
+			return err
+		}
+		e, err := k.space.ParseCallerEntry(info.Key)
+		if err != nil || k.age(info.Modified) < garbageAge {
+			continue
+		}
+		batch[e.Mailbox] = append(batch[e.Mailbox], info.Key)
+		if n++; n >= maintainBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}

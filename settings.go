@@ -1,0 +1,283 @@
+package voicemail
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/storage"
+)
+
+// OwnerKind says what owns a mailbox.
+type OwnerKind string
+
+// A mailbox is a user's own, or a group's and so of every member.
+const (
+	OwnerUser  OwnerKind = "user"
+	OwnerGroup OwnerKind = "group"
+)
+
+// Owner is who a mailbox belongs to. The zero value is nobody.
+type Owner struct {
+	Kind OwnerKind `json:"kind"`
+	ID   string    `json:"id"`
+}
+
+// User returns the owner of a personal mailbox.
+func User(id string) Owner { return Owner{OwnerUser, id} }
+
+// Group returns the owner of a group mailbox.
+func Group(id string) Owner { return Owner{OwnerGroup, id} }
+
+const maxOwnerID = 256
+
+func (o Owner) check() error {
+	switch {
+	case o == Owner{}:
+		return nil
+	case o.Kind != OwnerUser && o.Kind != OwnerGroup:
+		return invalid("owner: kind %q is neither user nor group", string(o.Kind))
+	case o.ID == "" || len(o.ID) > maxOwnerID:
+		return invalid("owner: the ID has 1 to %d bytes", maxOwnerID)
+	}
+	return nil
+}
+
+// Settings are a mailbox's settings. They are stored as revisions, each one created once: two that change them at the same time both
+// succeed, one on top of the other.
+type Settings struct {
+	// Owner is who the mailbox belongs to.
+	Owner Owner
+	// Disabled: the mailbox takes no messages. What is in it stays usable.
+	Disabled bool
+	// MaxMessages is how many messages the mailbox holds, those in the trash among them; 0 is Limits.Messages, which it cannot exceed. Deposits that run at the
+	// same time can exceed it by their number.
+	MaxMessages int
+	// MaxBytes is how many bytes of audio the mailbox holds, likewise; 0 is no limit. With it a deposit costs one more listing for each region.
+	MaxBytes int64
+
+	// Revision counts the changes since the mailbox was created, from 0. UpdateSettings ignores what is set here.
+	Revision int
+	// ChangedAt is when this revision was made, by the maker's Options.Now. UpdateSettings ignores what is set here.
+	ChangedAt time.Time
+
+	// rest keeps fields that a later version of the library wrote.
+	rest map[string]json.RawMessage
+}
+
+func (s *Settings) check() error {
+	if s.MaxMessages < 0 || s.MaxBytes < 0 {
+		return invalid("a quota is negative; 0 is the default")
+	}
+	return s.Owner.check()
+}
+
+// settingsDoc is the stored form. Nonce makes every document different, so that equal content means equal creator (see storage.Store).
+type settingsDoc struct {
+	Version     int       `json:"v"`
+	Nonce       string    `json:"nonce"`
+	At          time.Time `json:"at"`
+	Owner       Owner     `json:"owner"`
+	Disabled    bool      `json:"disabled,omitempty"`
+	MaxMessages int       `json:"maxMessages,omitempty"`
+	MaxBytes    int64     `json:"maxBytes,omitempty"`
+}
+
+const (
+	settingsVersion = 1
+	settingsSize    = 64 << 10
+)
+
+func (s *Settings) encode(nonce string) ([]byte, error) {
+	known, err := json.Marshal(settingsDoc{
+		Version: settingsVersion, Nonce: nonce, At: s.ChangedAt, Owner: s.Owner, Disabled: s.Disabled, MaxMessages: s.MaxMessages, MaxBytes: s.MaxBytes,
+	})
+	if err != nil || len(s.rest) == 0 {
+		return known, err
+	}
+	all := map[string]json.RawMessage{}
+	for k, v := range s.rest {
+		all[k] = v
+	}
+	if err := json.Unmarshal(known, &all); err != nil {
+		return nil, err
+	}
+	return json.Marshal(all)
+}
+
+func decodeSettings(doc []byte, rev keys.Revision) (*Settings, error) {
+	var d settingsDoc
+	if err := json.Unmarshal(doc, &d); err != nil || d.Version < 1 {
+		return nil, fmt.Errorf("%w: settings revision %d cannot be read", storage.ErrCorrupt, rev.Rev)
+	}
+	s := &Settings{
+		Owner: d.Owner, Disabled: d.Disabled, MaxMessages: d.MaxMessages, MaxBytes: d.MaxBytes, Revision: rev.Rev, ChangedAt: d.At,
+	}
+	if err := json.Unmarshal(doc, &s.rest); err != nil {
+		return nil, err
+	}
+	for _, known := range []string{"v", "nonce", "at", "owner", "disabled", "maxMessages", "maxBytes"} {
+		delete(s.rest, known)
+	}
+	return s, nil
+}
+
+// settings reads a revision. The result is shared and must not be changed.
+func (s *Service) settings(ctx context.Context, box keys.Box, rev keys.Revision) (*Settings, error) {
+	key := box.SettingsAt(rev)
+	if v, ok := s.cache.get(key); ok {
+		return v.(*Settings), nil
+	}
+	doc, err := storage.ReadFile(ctx, s.master, key, settingsSize)
+	if err != nil {
+		return nil, err
+	}
+	set, err := decodeSettings(doc, rev)
+	if err != nil {
+		return nil, err
+	}
+	s.cache.put(key, set)
+	return set, nil
+}
+
+// CreateMailbox makes a mailbox with these settings; nil is none. It returns ErrMailboxExists if there is one, ErrInvalid for an ID or settings that
+// cannot be right.
+func (s *Service) CreateMailbox(ctx context.Context, id MailboxID, settings *Settings) (Mailbox, error) {
+	var set Settings
+	if settings != nil {
+		set = *settings
+	}
+	m := s.mailbox(id)
+	if err := m.create(ctx, set); err != nil {
+		return nil, s.fail("create mailbox", id, "", err)
+	}
+	s.emit(EventMailboxCreated, id, "", "")
+	return m, nil
+}
+
+func (m *mailbox) create(ctx context.Context, set Settings) error {
+	box, err := m.svc.box(m.id)
+	if err != nil {
+		return err
+	}
+	if err := set.check(); err != nil {
+		return err
+	}
+	v, err := m.svc.list(ctx, box, listing{prefix: "set-"})
+	if err != nil {
+		return err
+	}
+	if v.exists() {
+		return ErrMailboxExists
+	}
+	won, err := m.svc.writeSettings(ctx, box, keys.Revision{Gen: v.settings.Gen + 1}, &set)
+	if err == nil && !won {
+		err = ErrMailboxExists
+	}
+	return err
+}
+
+// writeSettings creates a revision and reports whether it is ours.
+func (s *Service) writeSettings(ctx context.Context, box keys.Box, rev keys.Revision, set *Settings) (bool, error) {
+	set.Revision, set.ChangedAt = rev.Rev, s.opts.Now().UTC()
+	doc, err := set.encode(s.ids.nonce())
+	if err != nil {
+		return false, err
+	}
+	if len(doc) > settingsSize {
+		return false, invalid("settings take %d bytes, at most %d are possible", len(doc), settingsSize)
+	}
+	return s.createOnce(ctx, s.master, box.SettingsAt(rev), doc, nil)
+}
+
+// createOnce creates a document that no other process writes in the same bytes, and reports whether it is there as ours. An error of
+// the storage whose outcome is unknown is settled by reading back.
+func (s *Service) createOnce(ctx context.Context, st storage.Store, key string, doc []byte, tags map[string]string) (bool, error) {
+	_, err := st.Create(ctx, key, bytes.NewReader(doc), &storage.CreateOptions{ContentType: jsonType, Tags: tags})
+	if err == nil {
+		return true, nil
+	}
+	back, cancel := withoutCancel(ctx)
+	defer cancel()
+	stored, readErr := storage.ReadFile(back, st, key, documentSize)
+	switch {
+	case readErr == nil:
+		return bytes.Equal(stored, doc), nil
+	case errors.Is(readErr, storage.ErrNotExist) && !errors.Is(err, storage.ErrExists):
+		return false, err
+	case errors.Is(err, storage.ErrExists):
+		return false, readErr
+	}
+	return false, errors.Join(errUncertain, err)
+}
+
+// errUncertain marks an error after which something may have been stored or not.
+var errUncertain = errors.New("the outcome is unknown")
+
+// documentSize is longer than any document that the library writes.
+const documentSize = 1 << 20
+
+// settingsAttempts bounds how often a change of settings is tried anew because another one came first.
+const settingsAttempts = 64
+
+// commitWithin is how long an operation may take from its first look, or its index entry, to its commit (rule 7): what is older than a day
+// and not committed is taken away.
+const commitWithin = time.Hour
+
+func (m *mailbox) Settings(ctx context.Context) (Settings, error) {
+	set, _, _, err := m.currentSettings(ctx)
+	if err != nil {
+		return Settings{}, m.fail("read settings", "", err)
+	}
+	return *set, nil
+}
+
+func (m *mailbox) currentSettings(ctx context.Context) (*Settings, keys.Revision, keys.Box, error) {
+	box, err := m.svc.box(m.id)
+	if err != nil {
+		return nil, keys.Revision{}, box, err
+	}
+	v, err := m.svc.list(ctx, box, listing{prefix: "set-"})
+	if err != nil {
+		return nil, keys.Revision{}, box, err
+	}
+	if !v.exists() {
+		return nil, keys.Revision{}, box, ErrNoMailbox
+	}
+	set, err := m.svc.settings(ctx, box, v.settings)
+	return set, v.settings, box, err
+}
+
+func (m *mailbox) UpdateSettings(ctx context.Context, change func(*Settings) error) (Settings, error) {
+	for range settingsAttempts {
+		start := time.Now()
+		old, rev, box, err := m.currentSettings(ctx)
+		if err != nil {
+			return Settings{}, m.fail("update settings", "", err)
+		}
+		set := *old
+		if err = change(&set); err == nil {
+			err = set.check()
+		}
+		if err != nil {
+			return Settings{}, m.fail("update settings", "", err)
+		}
+		if time.Since(start) > commitWithin {
+			continue // what was read may have been taken away, and its number free again
+		}
+		rev.Rev++
+		won, err := m.svc.writeSettings(ctx, box, rev, &set)
+		if err != nil {
+			return Settings{}, m.fail("update settings", "", err)
+		}
+		if won {
+			m.svc.emit(EventSettingsChanged, m.id, "", "")
+			return set, nil
+		}
+	}
+	return Settings{}, m.fail("update settings", "", fmt.Errorf("%w: others changed the settings %d times meanwhile; try again", ErrConflict, settingsAttempts))
+}

@@ -1,0 +1,375 @@
+package voicemail
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/storage"
+)
+
+// CopyOptions are the options of [Message.CopyTo].
+type CopyOptions struct {
+	// ID is the copy's ID; default a new one. With one of the caller's (from NewMessageID), a repeated CopyTo makes no second copy.
+	ID MessageID
+}
+
+func (m *message) CopyTo(ctx context.Context, to MailboxID, opts *CopyOptions) (Message, error) {
+	var o CopyOptions
+	if opts != nil {
+		o = *opts
+	}
+	msg, err := m.copyTo(ctx, to, o)
+	if err != nil {
+		return nil, m.fail("copy", err)
+	}
+	m.svc.emit(EventCopied, to, msg.ID(), m.meta.Mailbox)
+	return msg, nil
+}
+
+func (m *message) copyTo(ctx context.Context, to MailboxID, o CopyOptions) (*message, error) {
+	fresh := o.ID == ""
+	if fresh {
+		o.ID = m.svc.ids.message(m.meta.ReceivedAt)
+	} else if err := keys.CheckID(string(o.ID)); err != nil {
+		return nil, invalid("%v", err)
+	}
+	meta := *m.meta
+	meta.ID, meta.Hop, meta.Mailbox, meta.Region = o.ID, 0, to, m.svc.regions.Local
+	meta.CopiedFrom = &Origin{Mailbox: m.meta.Mailbox, Message: m.meta.ID}
+	t, err := m.transfer(ctx, &meta)
+	if err != nil {
+		return nil, err
+	}
+	if st := t.view.stay(meta.ref()); st.committed && !st.gone {
+		return t.existing(ctx, st)
+	}
+	for i := range t.view.stays {
+		if st := &t.view.stays[i]; st.ref.ID == string(o.ID) && st.gone {
+			return nil, ErrGone
+		}
+	}
+	if !fresh {
+		if err := t.svc.tombstone(ctx, o.ID); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.svc.admit(ctx, t.box, t.view, meta.Size); err != nil {
+		return nil, err
+	}
+	return t.run(ctx, func(st *stay) ([]string, error) {
+		if st.urgent {
+			return []string{keys.Urgent}, nil
+		}
+		return nil, nil
+	})
+}
+
+// transfer is a copy or a move under way, to a stay of a message that does not exist yet.
+type transfer struct {
+	svc  *Service
+	from *message
+	box  keys.Box
+	meta *metadata
+	view *boxView // of the destination
+}
+
+func (m *message) transfer(ctx context.Context, meta *metadata) (*transfer, error) {
+	box, err := m.svc.box(meta.Mailbox)
+	if err != nil {
+		return nil, err
+	}
+	v, err := m.svc.list(ctx, box, listing{})
+	if err == nil && !v.exists() {
+		err = fmt.Errorf("%w: the destination %q", ErrNoMailbox, string(meta.Mailbox))
+	}
+	return &transfer{svc: m.svc, from: m, box: box, meta: meta, view: v}, err
+}
+
+// run announces the destination in the index, then looks at the source (rule 2): a forget request that the look does not see finds the
+// index entry, and restricts what is about to be committed. allowed says whether the source may be taken and which marks the destination gets.
+func (t *transfer) run(ctx context.Context, allowed func(*stay) ([]string, error)) (*message, error) {
+	start := time.Now()
+	s := t.svc
+	entries := s.entries(t.box, t.meta)
+	if err := s.announce(ctx, entries); err != nil {
+		return nil, err
+	}
+	st, err := t.from.seen(ctx)
+	var marks []string
+	if err == nil {
+		marks, err = allowed(&st)
+	}
+	if err == nil {
+		err = t.copyAudio(ctx)
+	}
+	if err == nil {
+		err = s.createMarks(ctx, t.box, t.meta.ref(), marks)
+	}
+	if err == nil && time.Since(start) > commitWithin {
+		err = fmt.Errorf("%w: it took longer than %v; try again", storage.ErrUnavailable, commitWithin)
+	}
+	if err != nil {
+		return nil, err // what was announced and not committed is taken away by Maintain
+	}
+	doc, err := t.meta.encode()
+	if err != nil {
+		return nil, err
+	}
+	ours, err := s.createOnce(ctx, s.master, t.box.Meta(t.meta.ref()), doc, s.tags(t.meta))
+	if err != nil {
+		return nil, err
+	}
+	done := stay{ref: t.meta.ref(), committed: true}
+	for _, mark := range marks {
+		done.add(mark, time.Time{})
+	}
+	if !ours {
+		return t.existing(ctx, done)
+	}
+	return s.newMessage(t.box, t.meta, done), nil
+}
+
+// existing answers the retry of a transfer that was committed.
+func (t *transfer) existing(ctx context.Context, st stay) (*message, error) {
+	stored, err := t.svc.metadata(ctx, t.box, st.ref)
+	if err != nil {
+		return nil, err
+	}
+	if !stored.sameDeposit(t.meta) {
+		return nil, errOtherRecording
+	}
+	return t.svc.newMessage(t.box, stored, st), nil
+}
+
+// copyAudio copies the recording to the destination, within the storage where it can.
+func (t *transfer) copyAudio(ctx context.Context) error {
+	s := t.svc
+	from, err := s.region(t.from.meta.Region)
+	if err != nil {
+		return err
+	}
+	src, dst := t.from.audioKey(), t.box.Audio(t.meta.ref(), t.meta.Ext)
+	to := s.regions.Stores[t.meta.Region]
+	opts := &storage.CreateOptions{ContentType: t.meta.ContentType, Tags: s.tags(t.meta)}
+	info := storage.Info{Size: t.meta.Size}
+	body := &ranges{ctx: ctx, store: from, region: t.from.meta.Region, key: src, size: t.meta.Size, fail: func(err error) error { return err }}
+	defer body.Close()
+	copier, ok := storage.As[storage.Copier](to)
+	if ok && t.from.meta.Region == t.meta.Region {
+		info, err = copier.Copy(ctx, dst, src, opts)
+	} else {
+		_, err = to.Create(ctx, dst, body, opts)
+	}
+	if errors.Is(err, storage.ErrExists) {
+		_, _ = body.Seek(0, io.SeekStart)
+		info.Size, err = t.meta.Size, s.reuse(ctx, to, dst, body)
+	}
+	switch {
+	case errors.Is(err, ErrDamaged), errors.Is(err, storage.ErrNotExist):
+		if _, gone := t.from.seen(ctx); gone != nil {
+			return gone
+		}
+		return fmt.Errorf("%w: its recording is not there", ErrDamaged)
+	case err != nil:
+		return in(t.meta.Region, err)
+	case info.Size != t.meta.Size:
+		return fmt.Errorf("%w: the recording has %d bytes, not %d", ErrDamaged, info.Size, t.meta.Size)
+	}
+	return nil
+}
+
+// claim is the content of the mark "move": where the message goes. Whoever creates the mark decides that, so that two who move the message
+// at once do not leave it in two mailboxes.
+type claim struct {
+	To    MailboxID `json:"to"`
+	Nonce string    `json:"nonce"`
+}
+
+func (m *message) MoveTo(ctx context.Context, to MailboxID) (Message, error) {
+	if to == m.meta.Mailbox {
+		return nil, m.fail("move", invalid("the message is in this mailbox"))
+	}
+	msg, moved, err := m.moveTo(ctx, to)
+	if err != nil {
+		return nil, m.fail("move", err)
+	}
+	if moved {
+		m.svc.emit(EventMoved, to, m.meta.ID, m.meta.Mailbox)
+	}
+	return msg, nil
+}
+
+// moved is the metadata of the message after its move. Each attempt that failed for good has used up a hop: names are not used twice.
+func (m *message) moved(to MailboxID, hop int) (*metadata, error) {
+	if hop > keys.MaxHop {
+		return nil, invalid("the message was moved %d times; copy it instead", m.meta.Hop)
+	}
+	meta := *m.meta
+	meta.Hop, meta.Mailbox, meta.Region = hop, to, m.svc.regions.Local
+	return &meta, nil
+}
+
+func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, error) {
+	meta, err := m.moved(to, m.meta.Hop+1)
+	if err != nil {
+		return nil, false, err
+	}
+	t, err := m.transfer(ctx, meta)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, st := range t.view.stays {
+		switch {
+		case st.ref.ID != string(m.meta.ID) || st.ref.Hop <= m.meta.Hop:
+		case st.committed && !st.gone:
+			return t.arrived(ctx, st)
+		case st.gone:
+			if t.meta, err = m.moved(to, st.ref.Hop+1); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	if _, err := m.seen(ctx); err != nil {
+		return nil, false, err
+	}
+	if err := m.svc.admit(ctx, t.box, t.view, meta.Size); err != nil {
+		return nil, false, err
+	}
+	mine, err := m.claim(ctx, to)
+	if err != nil {
+		return nil, false, err
+	}
+	msg, err := t.run(ctx, movable)
+	if errors.Is(err, errStale) { // an attempt of long ago left its announcement
+		if t.meta, err = m.moved(to, t.meta.Hop+1); err == nil {
+			msg, err = t.run(ctx, movable)
+		}
+	}
+	if err != nil {
+		if mine && !errors.Is(err, errUncertain) {
+			back, cancel := withoutCancel(ctx)
+			defer cancel()
+			_ = m.svc.master.Delete(back, m.box.Mark(m.ref(), keys.Move)) // else Maintain does, or finishes the move
+		}
+		return nil, false, err
+	}
+	return t.leave(ctx, msg)
+}
+
+// movable refuses held messages, and says which marks move along.
+func movable(st *stay) ([]string, error) {
+	if st.hold {
+		return nil, ErrHeld
+	}
+	return st.state(), nil
+}
+
+// state are the marks that are the message's state.
+func (st *stay) state() []string {
+	var marks []string
+	for _, mark := range st.marks {
+		switch {
+		case mark == keys.Read, mark == keys.Urgent, mark == keys.Trash, strings.HasPrefix(mark, keys.Expires):
+			marks = append(marks, mark)
+		}
+	}
+	return marks
+}
+
+// arrived answers a move that has committed the destination already. If the message can still be seen at the source, it leaves there now.
+func (t *transfer) arrived(ctx context.Context, st stay) (*message, bool, error) {
+	msg, err := t.existing(ctx, st)
+	if err != nil {
+		return nil, false, err
+	}
+	if _, err := t.from.seen(ctx); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return msg, false, nil
+		}
+		return nil, false, err
+	}
+	return t.leave(ctx, msg)
+}
+
+// leave erases the source of a move. If a hold came first, the destination is taken back.
+func (t *transfer) leave(ctx context.Context, msg *message) (*message, bool, error) {
+	s := t.svc
+	st, err := s.erase(ctx, t.from.box, t.from.ref(), t.from.meta, notRestricted)
+	switch {
+	case errors.Is(err, ErrHeld), errors.Is(err, ErrNotFound) && st.forget:
+		// The destination has an index entry, so a forget request marks it, too, and a sweep erases both.
+		if errors.Is(err, ErrHeld) {
+			back, cancel := withoutCancel(ctx)
+			defer cancel()
+			_, undo := s.erase(back, t.box, msg.ref(), msg.meta, notRestricted)
+			if undo == nil {
+				undo = s.master.Delete(back, t.from.box.Mark(t.from.ref(), keys.Move))
+			}
+			return nil, false, first(err, undo)
+		}
+		return nil, false, err
+	case err != nil:
+		return nil, false, err
+	}
+	var late []string
+	for _, mark := range st.state() {
+		if !msg.st.has(mark) {
+			late = append(late, mark)
+			msg.st.add(mark, time.Time{})
+		}
+	}
+	return msg, true, s.createMarks(ctx, t.box, msg.ref(), late)
+}
+
+// claim creates the mark that says where the message goes, and reports whether it is ours. Another one's that is fresh is respected; one that is
+// old enough that its maker has given up (rule 7) is followed if it goes to the same mailbox.
+func (m *message) claim(ctx context.Context, to MailboxID) (bool, error) {
+	s := m.svc
+	doc, err := json.Marshal(claim{To: to, Nonce: s.ids.nonce()})
+	if err != nil {
+		return false, err
+	}
+	key := m.box.Mark(m.ref(), keys.Move)
+	mine, err := s.createOnce(ctx, s.master, key, doc, nil)
+	if mine || err != nil {
+		return mine, err
+	}
+	theirs, at, err := s.readClaim(ctx, key)
+	switch {
+	case errors.Is(err, storage.ErrNotExist):
+		return false, fmt.Errorf("%w: another move of the message ended just now; try again", ErrConflict)
+	case err != nil:
+		return false, err
+	case s.opts.Now().Sub(at) < abandonedAge || theirs.To != to:
+		return false, fmt.Errorf("%w: the message is being moved", ErrConflict)
+	}
+	return false, nil
+}
+
+// abandonedAge is how old the beginning of an operation must be for others to know that whoever began it will not go on: twice as old as it may
+// get (rule 7), for clocks that differ.
+const abandonedAge = 2 * commitWithin
+
+func (s *Service) readClaim(ctx context.Context, key string) (claim, time.Time, error) {
+	var c claim
+	o, err := s.master.Open(ctx, key, nil)
+	if err != nil {
+		return c, time.Time{}, err
+	}
+	defer o.Close()
+	var doc bytes.Buffer
+	if _, err := doc.ReadFrom(o); err != nil {
+		return c, time.Time{}, err
+	}
+	if err := json.Unmarshal(doc.Bytes(), &c); err != nil {
+		return c, time.Time{}, fmt.Errorf("%w: the record of a move cannot be read", storage.ErrCorrupt)
+	}
+	return c, o.Info().Modified, nil
+}
