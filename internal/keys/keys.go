@@ -14,6 +14,7 @@
 package keys
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -56,7 +57,10 @@ func Escape(id string, limit int) (string, error) {
 }
 
 // Unescape is the inverse of Escape. It refuses what Escape does not write.
-func Unescape(s string) (string, error) {
+func Unescape(s string, limit int) (string, error) {
+	if len(s) > limit {
+		return "", fmt.Errorf("%w: it takes more than %d bytes", ErrID, limit)
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -93,7 +97,7 @@ func TenantID(folder string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("%w: not a tenant's folder", ErrID)
 	}
-	return Unescape(strings.TrimSuffix(t, "/"))
+	return Unescape(strings.TrimSuffix(t, "/"), MaxTenant)
 }
 
 // Space is where one tenant's names lie.
@@ -142,7 +146,7 @@ func (s Space) BoxID(folder string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("%w: not a mailbox's folder", ErrID)
 	}
-	return Unescape(strings.TrimSuffix(m, "/"))
+	return Unescape(strings.TrimSuffix(m, "/"), MaxMailbox)
 }
 
 // Media is the prefix of all audio of the tenant in a region.
@@ -232,12 +236,12 @@ func (s Space) ParseCallerEntry(key string) (Entry, error) {
 	if !ok {
 		return Entry{}, bad
 	}
-	_, rest, ok = strings.Cut(rest, "/")
+	fan, rest, ok := strings.Cut(rest, "/")
 	part := strings.Split(rest, ",")
-	if !ok || len(part) != 3 {
+	if !ok || len(part) != 3 || !isHash(part[0]) || part[0][:3] != fan {
 		return Entry{}, bad
 	}
-	m, err := Unescape(part[1])
+	m, err := Unescape(part[1], MaxMailbox)
 	if err != nil {
 		return Entry{}, bad
 	}
@@ -246,6 +250,11 @@ func (s Space) ParseCallerEntry(key string) (Entry, error) {
 		return Entry{}, bad
 	}
 	return Entry{Hash: part[0], Mailbox: m, Ref: ref}, nil
+}
+
+// isHash reports whether s is a SHA-256 digest in lower-case hex.
+func isHash(s string) bool {
+	return len(s) == 2*sha256.Size && strings.Trim(s, hexDigits) == ""
 }
 
 // ParseMedia reads the mailbox and the message of the name of an audio object or a part.
@@ -259,11 +268,11 @@ func (s Space) ParseMedia(key string) (mailbox string, ref Ref, err error) {
 	if !ok {
 		return "", Ref{}, bad
 	}
-	if mailbox, err = Unescape(m); err != nil {
+	if mailbox, err = Unescape(m, MaxMailbox); err != nil {
 		return "", Ref{}, bad
 	}
-	stem, _, _ := strings.Cut(rest, ".")
-	if ref, err = ParseRef(stem); err != nil {
+	stem, _, ok := strings.Cut(rest, ".")
+	if ref, err = ParseRef(stem); err != nil || !ok {
 		return "", Ref{}, bad
 	}
 	return mailbox, ref, nil

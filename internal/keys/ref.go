@@ -65,7 +65,7 @@ func Time(id string) (time.Time, error) {
 	}
 	var b [6]byte
 	if _, err := hex.Decode(b[:], []byte(id[:8]+id[9:13])); err != nil {
-		return time.Time{}, fmt.Errorf("%w: %v", ErrID, err)
+		return time.Time{}, fmt.Errorf("%w: %w", ErrID, err)
 	}
 	ms := int64(b[0])<<40 | int64(b[1])<<32 | int64(b[2])<<24 | int64(b[3])<<16 | int64(b[4])<<8 | int64(b[5])
 	return time.UnixMilli(ms).UTC(), nil
@@ -94,11 +94,11 @@ func ParseExpires(mark string) (time.Time, bool) {
 	if !ok || len(digits) != 13 {
 		return time.Time{}, false
 	}
-	ms, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || ms < 0 {
+	ms, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil {
 		return time.Time{}, false
 	}
-	return time.UnixMilli(ms).UTC(), true
+	return time.UnixMilli(int64(ms)).UTC(), true
 }
 
 const settingsPrefix = "set-"
@@ -106,8 +106,6 @@ const settingsPrefix = "set-"
 // Revision counts the settings of a mailbox. Gen counts births and deaths: odd while the mailbox exists, even while it is deleted, so that a
 // listing tells without opening anything. Rev counts the changes within.
 type Revision struct{ Gen, Rev int }
-
-const maxRev = 999_999_999
 
 // String returns the revision's name; names sort as revisions follow each other.
 func (r Revision) String() string {
@@ -126,10 +124,10 @@ func ParseRevision(name string) (Revision, bool) {
 	if !ok || len(s) != len("000000-000000000.json") || s[6] != '-' || s[16:] != ".json" {
 		return Revision{}, false
 	}
-	gen, err1 := strconv.Atoi(s[:6])
-	rev, err2 := strconv.Atoi(s[7:16])
-	if err1 != nil || err2 != nil || gen < 1 || rev < 0 || rev > maxRev {
+	gen, err1 := strconv.ParseUint(s[:6], 10, 31)
+	rev, err2 := strconv.ParseUint(s[7:16], 10, 31)
+	if err1 != nil || err2 != nil || gen < 1 {
 		return Revision{}, false
 	}
-	return Revision{Gen: gen, Rev: rev}, true
+	return Revision{Gen: int(gen), Rev: int(rev)}, true
 }
