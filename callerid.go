@@ -56,6 +56,8 @@ const (
 //     only, one digit seven times or more, and the words ANONYMOUS, UNKNOWN and RESTRICTED typed on a keypad (266696687, 8656696, 7378742833)
 //     are withheld: no index entry, no match.
 //   - Anything else is opaque, without surrounding space and with A-Z in lower case.
+//
+// The canonical form, which Reveal returns, is read as itself.
 func ParseCallerID(s string) CallerID {
 	// What is no UTF-8 would not come back from JSON as it went in, and then match nothing.
 	name, id := splitName(strings.TrimSpace(strings.ToValidUTF8(s, "\uFFFD")))
@@ -146,61 +148,75 @@ func splitName(s string) (name, id string) {
 	return name, strings.TrimSpace(id)
 }
 
+// canonical returns the identity in a form that is read as itself.
 func canonical(id string) (partyKind, string) {
-	lower := lowerASCII(id)
-	switch {
-	case strings.HasPrefix(lower, "tel:"):
-		id, _, _ = strings.Cut(id[len("tel:"):], ";")
-	case strings.HasPrefix(lower, "sip:"), strings.HasPrefix(lower, "sips:"):
-		return sipIdentity(lower)
+	id = lowerASCII(id)
+	for _, scheme := range []string{"sip:", "sips:"} {
+		if rest, ok := strings.CutPrefix(id, scheme); ok {
+			return sipIdentity(scheme, rest)
+		}
 	}
-	if isWithheldWord(lowerASCII(id)) {
+	if rest, ok := strings.CutPrefix(id, "tel:"); ok {
+		return plainIdentity("tel:", rest)
+	}
+	return plainIdentity("", id)
+}
+
+// plainIdentity reads what is no SIP URI: a number, else opaque with its scheme.
+func plainIdentity(scheme, id string) (partyKind, string) {
+	id, _, _ = strings.Cut(id, ";")
+	id = strings.TrimSpace(id)
+	if isWithheldWord(id) || strings.HasPrefix(id, "anonymous@") {
 		return withheld, ""
 	}
 	if n, ok := digits(id); ok {
-		if isWithheldNumber(n) {
-			return withheld, ""
-		}
-		return number, n
+		return numberIdentity(n)
 	}
-	if strings.HasPrefix(lower, "anonymous@") {
-		return withheld, ""
-	}
-	return opaque, lowerASCII(strings.TrimSpace(id))
+	return opaque, scheme + id
 }
 
-// sipIdentity reads a SIP URI in lower case.
-func sipIdentity(uri string) (partyKind, string) {
-	scheme, rest, _ := strings.Cut(uri, ":")
-	rest, _, _ = strings.Cut(rest, "?")
-	user, host, ok := strings.Cut(rest, "@")
-	if !ok {
+// sipIdentity reads a SIP URI behind its scheme.
+func sipIdentity(scheme, rest string) (partyKind, string) {
+	user, host, found := strings.Cut(rest, "@")
+	if !found {
 		user, host = "", rest
 	}
+	host, _, _ = strings.Cut(host, "?")
 	host, params, _ := strings.Cut(host, ";")
+	host = stripPort(strings.TrimSpace(host))
 	user, _, _ = strings.Cut(user, ";")
 	user, _, _ = strings.Cut(user, ":")
-	if isWithheldWord(user) && ok || strings.HasPrefix(host, "anonymous.invalid") {
+	user = strings.TrimSpace(user)
+	if found && isWithheldWord(user) || !found && isWithheldWord(host) || host == "anonymous.invalid" {
 		return withheld, ""
 	}
 	phone := strings.HasPrefix(user, "+")
-	for _, p := range strings.Split(params, ";") {
-		phone = phone || p == "user=phone"
+	for p := range strings.SplitSeq(params, ";") {
+		phone = phone || strings.TrimSpace(p) == "user=phone"
 	}
-	if n, isNumber := digits(user); phone && isNumber {
-		if isWithheldNumber(n) {
-			return withheld, ""
-		}
-		return number, n
+	if n, ok := digits(user); phone && ok {
+		return numberIdentity(n)
 	}
-	return opaque, scheme + ":" + user + "@" + stripPort(host)
+	if !found {
+		return opaque, scheme + host
+	}
+	return opaque, scheme + user + "@" + host
 }
 
+// stripPort removes the port. What has more colons behind its brackets than the one of a port is left as it is.
 func stripPort(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
-		return host[:i]
+	tail := host[strings.LastIndexByte(host, ']')+1:]
+	if strings.Count(tail, ":") != 1 {
+		return host
 	}
-	return host
+	return strings.TrimSpace(host[:strings.LastIndexByte(host, ':')])
+}
+
+func numberIdentity(n string) (partyKind, string) {
+	if isWithheldNumber(n) {
+		return withheld, ""
+	}
+	return number, n
 }
 
 const maxDigits = 32
@@ -235,7 +251,7 @@ func digits(s string) (string, bool) {
 }
 
 func isWithheldWord(s string) bool {
-	switch strings.TrimSpace(s) {
+	switch s {
 	case "", "anonymous", "private", "restricted", "unavailable", "unknown", "withheld", "blocked":
 		return true
 	}
