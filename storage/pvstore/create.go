@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/genesys/voicemail/storage"
 )
@@ -58,6 +59,9 @@ func (s *Store) createEmpty(d *os.Root, name string) (fs.FileInfo, error) {
 	if errors.Is(err, fs.ErrExist) {
 		return nil, s.refused(d, name)
 	}
+	if errors.Is(err, syscall.ESTALE) {
+		return nil, unknown(err) // it may be there: tried again, we would meet our own
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,31 +76,36 @@ func (s *Store) createEmpty(d *os.Root, name string) (fs.FileInfo, error) {
 // publish makes an object of the bytes of body.
 func (s *Store) publish(ctx context.Context, d *os.Root, name string, body io.ReadSeeker, size int64) (fs.FileInfo, error) {
 	temp := tempName(name)
-	f, err := s.openNew(d, temp)
+	fi, err := s.writeTemp(ctx, d, temp, body, size)
+	if err == nil {
+		err = s.do("link", name, func() error { return d.Link(temp, name) })
+		err = s.settleLink(d, temp, name, err)
+	}
+	_ = s.do("unlink temp", temp, func() error { return d.Remove(temp) }) // what stays goes with the object, or by age
 	if err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			err = because(storage.ErrUnavailable, "a new temporary file exists already")
-		}
 		return nil, err
 	}
-	defer func() { _ = s.do("unlink temp", func() error { return d.Remove(temp) }) }() // what stays goes by age
+	return fi, unknown(s.syncDir(d, "."))
+}
 
+// writeTemp puts the bytes of body on disk, in a new file.
+func (s *Store) writeTemp(ctx context.Context, d *os.Root, temp string, body io.ReadSeeker, size int64) (fs.FileInfo, error) {
+	f, err := s.openNew(d, temp)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, because(storage.ErrUnavailable, "a new temporary file exists already")
+	}
+	if err != nil {
+		return nil, err
+	}
 	if err := s.fill(ctx, f, body, size); err != nil {
 		f.Close()
 		return nil, err
 	}
 	fi, err := s.finish(f)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	err = s.do("link", func() error { return d.Link(temp, name) })
-	if err := s.settleLink(d, temp, name, err); err != nil {
-		return nil, err
-	}
-	return fi, unknown(s.syncDir(d, "."))
+	return fi, err
 }
 
 // settleLink returns nil if the link of temp to name was made by us. err is what link(2) said, which may be wrong: a server that made
@@ -144,7 +153,7 @@ func (s *Store) links(fi fs.FileInfo, err error) (uint64, error) {
 		return 0, err
 	}
 	var n uint64
-	err = s.do("count links", func() error { n = linkCount(fi); return nil })
+	err = s.do("count links", fi.Name(), func() error { n = linkCount(fi); return nil })
 	return n, err
 }
 
@@ -171,7 +180,7 @@ func (s *Store) refused(d *os.Root, name string) error {
 
 // openNew creates a file that must not exist.
 func (s *Store) openNew(d *os.Root, name string) (f *os.File, err error) {
-	err = s.do("create", func() error {
+	err = s.do("create", name, func() error {
 		f, err = d.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, s.fileMode)
 		return err
 	})
@@ -187,12 +196,12 @@ func (s *Store) finish(f *os.File) (fs.FileInfo, error) {
 			return nil, err
 		}
 	}
-	err := s.do("fsync", f.Sync)
+	err := s.do("fsync", f.Name(), f.Sync)
 	var fi fs.FileInfo
 	if err == nil {
 		fi, err = f.Stat()
 	}
-	if closeErr := s.do("close", f.Close); err == nil {
+	if closeErr := s.do("close", f.Name(), f.Close); err == nil {
 		err = closeErr
 	}
 	return fi, err
@@ -219,7 +228,7 @@ func (s *Store) fill(ctx context.Context, f *os.File, body io.ReadSeeker, size i
 		}
 		if n > 0 {
 			idle = 0
-			if err := s.do("write", func() error { _, err := f.Write((*buf)[:n]); return err }); err != nil {
+			if err := s.do("write", f.Name(), func() error { _, err := f.Write((*buf)[:n]); return err }); err != nil {
 				return err
 			}
 		}

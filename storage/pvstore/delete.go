@@ -44,7 +44,7 @@ func (s *Store) Delete(ctx context.Context, keys ...string) error {
 func (s *Store) deleteIn(ctx context.Context, folder string, keys []string) error {
 	d, err := s.folder(folder)
 	if isAbsent(err) {
-		if err = s.confirm(err, folder); isAbsent(err) {
+		if err = s.confirm(err, folder, dir); isAbsent(err) {
 			return nil
 		}
 	}
@@ -79,7 +79,7 @@ func (s *Store) deleteIn(ctx context.Context, folder string, keys []string) erro
 func (s *Store) remove(d *os.Root, name string) error {
 	_, err := s.statObject(d, name)
 	if err == nil {
-		err = s.do("unlink", func() error { return d.Remove(name) })
+		err = s.do("unlink", name, func() error { return d.Remove(name) })
 	}
 	if isAbsent(err) {
 		return nil

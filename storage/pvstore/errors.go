@@ -34,7 +34,10 @@ func classify(err error) (kind, cause error) {
 	var no syscall.Errno
 	if !errors.As(err, &no) {
 		var p *fs.PathError
-		if errors.As(err, &p) && !errors.Is(err, os.ErrClosed) {
+		switch {
+		case errors.Is(err, os.ErrClosed):
+			return storage.ErrInvalid, os.ErrClosed
+		case errors.As(err, &p):
 			return storage.ErrPermission, errors.New("a link leads out of the volume")
 		}
 		return storage.ErrUnavailable, bare(err)

@@ -28,6 +28,9 @@ const (
 
 // compare orders the names of a folder as the keys below them are ordered: a folder counts with its slash.
 func (e entry) compare(f entry) int {
+	if e.kind != dir && f.kind != dir {
+		return strings.Compare(e.name, f.name)
+	}
 	n := min(len(e.name), len(f.name))
 	if c := strings.Compare(e.name[:n], f.name[:n]); c != 0 {
 		return c
@@ -45,6 +48,8 @@ func (e entry) at(i int) int {
 	return -1
 }
 
+func (e entry) isObject() bool { return e.kind == file && isSegment(e.name) }
+
 // readFolder returns all names in a folder but "." and "..", in the order of compare. What it returns was there at one instant, or
 // was read twice with the same result. An absent folder is an error.
 func (s *Store) readFolder(name string) ([]entry, error) {
@@ -55,7 +60,7 @@ func (s *Store) readFolder(name string) ([]entry, error) {
 		}
 	}
 	// A cookie of a directory that changes under a network file system can skip names, so one read alone proves nothing.
-	const reads = 8
+	const reads = 16
 	var last []entry
 	for i := range reads {
 		entries, _, err := s.readOnce(name)
@@ -80,7 +85,7 @@ func (s *Store) readOnce(name string) (entries []entry, whole bool, err error) {
 	if name == "" {
 		name = "."
 	}
-	err = s.do("read folder", func() error {
+	err = s.do("read folder", name, func() error {
 		f, err := r.OpenFile(name, openDir, 0)
 		if err != nil {
 			return err
@@ -94,22 +99,30 @@ func (s *Store) readOnce(name string) (entries []entry, whole bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	if err := resolve(r, name, entries); err != nil {
+		return nil, false, err
+	}
+	slices.SortFunc(entries, entry.compare)
+	return entries, whole, nil
+}
+
+// resolve looks at the entries of a folder whose kind the file system did not tell.
+func resolve(r *os.Root, folder string, entries []entry) error {
 	for i, e := range entries {
 		if e.kind != unsure {
 			continue
 		}
-		fi, err := r.Lstat(path.Join(name, e.name))
+		fi, err := r.Lstat(path.Join(folder, e.name))
 		switch {
 		case isAbsent(err):
 			entries[i].kind = foreign
 		case err != nil:
-			return nil, false, err
+			return err
 		default:
 			entries[i].kind = kindOf(fi.Mode())
 		}
 	}
-	slices.SortFunc(entries, entry.compare)
-	return entries, whole, nil
+	return nil
 }
 
 func kindOf(m fs.FileMode) kind {

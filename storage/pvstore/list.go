@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/genesys/voicemail/storage"
@@ -71,7 +72,7 @@ func (l *lister) folder(folder string, top bool) error {
 	}
 	entries, err := l.s.readFolder(strings.TrimSuffix(l.s.prefix+folder, "/"))
 	if isAbsent(err) && top {
-		err = l.s.confirm(err, strings.TrimSuffix(l.s.prefix+folder, "/"))
+		err = l.s.confirm(err, strings.TrimSuffix(l.s.prefix+folder, "/"), dir)
 	}
 	if isAbsent(err) {
 		return nil
@@ -79,6 +80,7 @@ func (l *lister) folder(folder string, top bool) error {
 	if err != nil {
 		return err
 	}
+	l.page.Objects = slices.Grow(l.page.Objects, min(len(entries), l.room-l.used))
 	var d *os.Root
 	defer func() {
 		if d != nil {
@@ -183,23 +185,26 @@ func (s *Store) holdsObject(ctx context.Context, folder string) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	entries, err := s.readFolder(strings.TrimSuffix(s.prefix+folder, "/"))
+	place := strings.TrimSuffix(s.prefix+folder, "/")
+	entries, _, err := s.readOnce(place)
+	if err == nil && !slices.ContainsFunc(entries, entry.isObject) {
+		entries, err = s.readFolder(place) // one sight proves that there is one, but not that there is none
+	}
 	if isAbsent(err) {
 		return false, nil
 	}
-	for _, e := range entries {
-		if e.kind == file && isSegment(e.name) {
-			return true, nil
-		}
+	if err != nil || slices.ContainsFunc(entries, entry.isObject) {
+		return err == nil, err
 	}
 	for _, e := range entries {
-		if e.kind == dir && isSegment(e.name) {
-			if found, err := s.holdsObject(ctx, folder+e.name+"/"); found || err != nil {
-				return found, err
-			}
+		if e.kind != dir || !isSegment(e.name) {
+			continue
+		}
+		if found, err := s.holdsObject(ctx, folder+e.name+"/"); found || err != nil {
+			return found, err
 		}
 	}
-	return false, err
+	return false, nil
 }
 
 // A token is the delimiter, the prefix and the last entry of the page, none of which has a NUL, and a checksum of them in front.

@@ -11,6 +11,8 @@ import (
 	"github.com/genesys/voicemail/storage"
 )
 
+const pingBound = 10 * time.Second
+
 // Ping implements [storage.Pinger], by a temporary file in the root folder of the store. Its bound is 10 s: file operations on a mount whose server
 // is away do not return, and no context ends them, so the one that hangs is left behind, and no second one is begun until it
 // returns.
@@ -18,7 +20,7 @@ func (s *Store) Ping(ctx context.Context) (storage.Health, error) {
 	if err := s.begin(ctx, "ping"); err != nil {
 		return storage.Health{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.pingBound)
+	ctx, cancel := context.WithTimeout(ctx, pingBound)
 	defer cancel()
 	type result struct {
 		health storage.Health
@@ -71,9 +73,9 @@ func (s *Store) ping() (h storage.Health, err error) {
 		err = cannot("create", err)
 	} else {
 		h.Skew = fi.ModTime().Sub(start.Add(took / 2)).Round(time.Millisecond)
-		err = cannot("read", probe(d, temp, text))
+		err = cannot("read", s.do("read probe", temp, func() error { return probe(d, temp, text) }))
 	}
-	removeErr := s.do("unlink temp", func() error { return d.Remove(temp) })
+	removeErr := s.do("unlink temp", temp, func() error { return d.Remove(temp) })
 	if err == nil {
 		err = cannot("delete", removeErr)
 	}

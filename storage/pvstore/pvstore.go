@@ -33,22 +33,21 @@ type Options struct {
 
 // Store is a [storage.Store] in a directory on a volume, with the capabilities [storage.Pinger] and [storage.Retainer].
 type Store struct {
-	dir       string
-	prefix    string // empty, or ends with a slash
-	fileMode  fs.FileMode
-	dirMode   fs.FileMode
-	chmod     bool // the modes hold in spite of the umask
-	tempAge   time.Duration
-	pageSize  int
-	volumeID  string // what the marker says
-	nature    nature
-	closed    atomic.Bool
-	mounted   atomic.Pointer[fs.FileInfo] // the root directory that last had the marker
-	settled   folderSet
-	buffers   sync.Pool // of *[]byte
-	pingSlot  chan struct{}
-	disturb   func(step string, do func() error) error // nil but in tests
-	pingBound time.Duration
+	dir      string
+	prefix   string // empty, or ends with a slash
+	fileMode fs.FileMode
+	dirMode  fs.FileMode
+	chmod    bool // the modes hold in spite of the umask
+	tempAge  time.Duration
+	pageSize int
+	volumeID string // what the marker says
+	nature   nature
+	closed   atomic.Bool
+	mounted  atomic.Pointer[fs.FileInfo] // the root directory that last had the marker
+	settled  folderSet
+	buffers  sync.Pool // of *[]byte
+	pingSlot chan struct{}
+	disturb  func(step, name string, do func() error) error // nil but in tests
 }
 
 var (
@@ -86,7 +85,7 @@ func newStore(dir string, opts *Options) (*Store, error) {
 	}
 	s := &Store{
 		dir: abs, fileMode: 0o600, dirMode: 0o700, tempAge: 36 * time.Hour, pageSize: 10_000,
-		pingSlot: make(chan struct{}, 1), pingBound: 10 * time.Second,
+		pingSlot: make(chan struct{}, 1),
 	}
 	s.buffers.New = func() any { b := make([]byte, 128<<10); return &b }
 	if opts.Prefix != "" {
@@ -148,10 +147,10 @@ func (s *Store) begin(ctx context.Context, op string, keys ...string) error {
 	return nil
 }
 
-// do does one file operation, or what a test wants of it.
-func (s *Store) do(step string, f func() error) error {
+// do does one file operation on the file of that name, or what a test wants of it.
+func (s *Store) do(step, name string, f func() error) error {
 	if s.disturb != nil {
-		return s.disturb(step, f)
+		return s.disturb(step, name, f)
 	}
 	return f()
 }
@@ -183,7 +182,7 @@ func (s *Store) root() (*os.Root, error) {
 // is the empty mount point. A volume that was mounted again has it, whatever its device number is now.
 func (s *Store) checkMounted(r *os.Root) error {
 	var now fs.FileInfo
-	err := s.do("stat root", func() (err error) { now, err = r.Stat("."); return err })
+	err := s.do("stat root", ".", func() (err error) { now, err = r.Stat("."); return err })
 	if err != nil {
 		return err
 	}
@@ -212,7 +211,7 @@ func (s *Store) folder(name string) (*os.Root, error) {
 }
 
 func (s *Store) openFolder(r *os.Root, name string) (d *os.Root, err error) {
-	err = s.do("open folder", func() error { d, err = r.OpenRoot(name); return err })
+	err = s.do("open folder", name, func() error { d, err = r.OpenRoot(name); return err })
 	if err != nil && !hasNumber(err) {
 		// os has no error number for a file in the place of a folder, nor for a link that leads out.
 		if fi, statErr := r.Lstat(name); statErr == nil && fi.Mode().IsRegular() {
@@ -252,14 +251,23 @@ func (s *Store) makeFolder(name string) (*os.Root, error) {
 }
 
 func (s *Store) mkdir(r *os.Root, name string) error {
-	err := s.do("mkdir", func() error { return r.Mkdir(name, s.dirMode) })
+	err := s.do("mkdir", name, func() error { return r.Mkdir(name, s.dirMode) })
 	if err == nil && s.chmod {
-		err = r.Chmod(name, s.dirMode)
+		err = s.chmodFolder(r, name)
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return s.syncDir(r, path.Dir(name))
+}
+
+// chmodFolder gives a new folder its permissions, and leaves it the set-group bit, by which what is made in it belongs to the same group.
+func (s *Store) chmodFolder(r *os.Root, name string) error {
+	fi, err := r.Lstat(name)
+	if err != nil {
+		return err
+	}
+	return r.Chmod(name, s.dirMode|fi.Mode()&fs.ModeSetgid)
 }
 
 // syncDir makes durable what was created and removed in the directory name of r.
@@ -269,7 +277,7 @@ func (s *Store) syncDir(r *os.Root, name string) error {
 		return err
 	}
 	defer f.Close()
-	return s.do("fsync folder", f.Sync)
+	return s.do("fsync folder", name, f.Sync)
 }
 
 // again calls f until its error is no stale handle, a bounded number of times. A handle gets stale when another host removes or

@@ -19,11 +19,13 @@ import (
 	"github.com/genesys/voicemail/storage"
 )
 
-// volume returns a prepared directory.
+// volume returns a directory as Init leaves it.
 func volume(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, Init(t.Context(), dir))
+	marker := filepath.Join(dir, markerName)
+	require.NoError(t, os.WriteFile(marker, []byte(markerText+"TEST\n"), 0o600))
+	require.NoError(t, os.Link(marker, filepath.Join(dir, proofName)))
 	return dir
 }
 
@@ -56,7 +58,7 @@ func keysOf(t testing.TB, s storage.Store, opts *storage.ListOptions) []string {
 func hidden(t testing.TB, dir string) []string {
 	t.Helper()
 	var names []string
-	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
 		if n := filepath.Base(path); err == nil && strings.HasPrefix(n, ".") && n != markerName && n != proofName {
 			names = append(names, n)
 		}
@@ -132,7 +134,7 @@ func TestAnUnmountedVolumeIsAnErrorNotEmpty(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, entries, "nothing is written to a mount point")
 	require.NoError(t, Init(t.Context(), dir))
-	check("another volume")
+	check("another volume is mounted there")
 	require.NoError(t, os.RemoveAll(dir))
 	require.NoError(t, os.Rename(away, dir))
 	assert.Equal(t, []string{"a/b"}, keysOf(t, s, nil), "mounted again")
@@ -179,11 +181,10 @@ func TestListIsInByteOrderOfWholeNames(t *testing.T) {
 // TestListIsThatOfAMap compares every kind of listing with one that is computed from a set of names.
 func TestListIsThatOfAMap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
+		s, err := Open(context.Background(), volume(t), &Options{PageSize: rapid.IntRange(1, 7).Draw(rt, "page size")})
 		require.NoError(rt, err)
-		require.NoError(rt, Init(context.Background(), dir))
-		s, err := Open(context.Background(), dir, &Options{PageSize: rapid.IntRange(1, 7).Draw(rt, "page size")})
-		require.NoError(rt, err)
+		s.disturb = func(step, _ string, f func() error) error { return unlessSync(step, f)() }
+		s.nature = rapid.SampledFrom([]nature{instant, local, distant}).Draw(rt, "nature")
 		have := map[string]bool{}
 		for _, key := range rapid.SliceOfN(rapid.StringMatching(`[ab][a,.=-]?[a0](/[ab][.-]?a){0,2}`), 0, 25).Draw(rt, "keys") {
 			_, err := s.Create(context.Background(), key, nil, nil)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -40,11 +41,11 @@ func (s *Store) Stat(ctx context.Context, key string) (storage.Info, error) {
 		folder, name := s.place(key)
 		d, err := s.folder(folder)
 		if err != nil {
-			return nil, s.confirm(err, s.prefix+key)
+			return nil, s.confirm(err, s.prefix+key, file)
 		}
 		defer d.Close()
 		fi, err := s.statObject(d, name)
-		return fi, s.confirm(err, s.prefix+key)
+		return fi, s.confirm(err, s.prefix+key, file)
 	})
 	if err != nil {
 		return storage.Info{}, fail("stat", key, absent(err))
@@ -54,7 +55,7 @@ func (s *Store) Stat(ctx context.Context, key string) (storage.Info, error) {
 
 // statObject looks at the file of an object. What is no plain file is none.
 func (s *Store) statObject(d *os.Root, name string) (fi fs.FileInfo, err error) {
-	err = s.do("stat", func() error { fi, err = d.Lstat(name); return err })
+	err = s.do("stat", name, func() error { fi, err = d.Lstat(name); return err })
 	if err == nil && !fi.Mode().IsRegular() {
 		return nil, syscall.ENOENT
 	}
@@ -66,16 +67,16 @@ func (s *Store) openObject(key string) (f *os.File, fi fs.FileInfo, err error) {
 		folder, name := s.place(key)
 		d, err := s.folder(folder)
 		if err != nil {
-			return nil, s.confirm(err, s.prefix+key)
+			return nil, s.confirm(err, s.prefix+key, file)
 		}
 		defer d.Close()
 		if _, err := s.statObject(d, name); err != nil {
-			return nil, s.confirm(err, s.prefix+key)
+			return nil, s.confirm(err, s.prefix+key, file)
 		}
 		var f *os.File
-		err = s.do("open", func() (err error) { f, err = d.OpenFile(name, openFile, 0); return err })
+		err = s.do("open", name, func() (err error) { f, err = d.OpenFile(name, openFile, 0); return err })
 		if err != nil {
-			return nil, s.confirm(err, s.prefix+key)
+			return nil, s.confirm(err, s.prefix+key, file)
 		}
 		if fi, err = f.Stat(); err != nil {
 			f.Close()
@@ -86,26 +87,25 @@ func (s *Store) openObject(key string) (f *os.File, fi fs.FileInfo, err error) {
 	return f, fi, err
 }
 
-// confirm returns err, unless it says that there is no such file although the folder, read anew, lists it: then the lookup was answered
-// from a cache, which is told as a stale handle and so tried again. Local file systems need no confirmation.
-func (s *Store) confirm(err error, file string) error {
+// confirm returns err, unless it says that there is no such file or folder although what should hold it, read anew, lists it: then the lookup was
+// answered from a cache, which is told as a stale handle and so tried again. Local file systems need no confirmation.
+func (s *Store) confirm(err error, name string, k kind) error {
 	if s.nature != distant || !isAbsent(err) {
 		return err
 	}
-	for file != "" {
-		folder, name := path.Split(file)
-		file = strings.TrimSuffix(folder, "/")
-		entries, readErr := s.readFolder(file)
+	for name != "" {
+		folder, last := path.Split(name)
+		name = strings.TrimSuffix(folder, "/")
+		entries, readErr := s.readFolder(name)
 		if isAbsent(readErr) {
-			continue // then the folder itself has to be looked for
+			k = dir // the folder itself has to be looked for
+			continue
 		}
 		if readErr != nil {
 			return readErr
 		}
-		for _, e := range entries {
-			if e.name == name && e.kind != foreign {
-				return fmt.Errorf("a lookup misses what its folder lists: %w", syscall.ESTALE)
-			}
+		if slices.Contains(entries, entry{last, k}) {
+			return fmt.Errorf("a lookup misses what its folder lists: %w", syscall.ESTALE)
 		}
 		return err
 	}
@@ -149,7 +149,7 @@ func (o *object) Read(p []byte) (int, error) {
 	p = p[:min(int64(len(p)), o.end-o.next)]
 	for {
 		var n int
-		err := o.s.do("read", func() (err error) { n, err = o.file.ReadAt(p, o.next); return err })
+		err := o.s.do("read", o.info.Key, func() (err error) { n, err = o.file.ReadAt(p, o.next); return err })
 		o.next += int64(n)
 		switch {
 		case n > 0 || err == nil:

@@ -96,29 +96,41 @@ func (m mount) judge() (nature, error) {
 	return n, nil
 }
 
-// mountOf returns the mount that the open directory is on; the zero mount where the system does not tell.
-func mountOf(d *os.File) (mount, error) {
+// mountOf returns the mount that the open directory is on; the zero mount where the system does not tell, so that the proof has
+// to do.
+func mountOf(d *os.File) mount {
 	const self = "/proc/self/"
 	info, err := os.ReadFile(self + "fdinfo/" + strconv.FormatUint(uint64(d.Fd()), 10))
 	if err != nil {
-		return mount{}, nil //nolint:nilerr // no such system, or no proc: the proof has to do
-	}
-	id := -1
-	for line := range strings.Lines(string(info)) {
-		if v, ok := strings.CutPrefix(line, "mnt_id:"); ok {
-			id, _ = strconv.Atoi(strings.TrimSpace(v))
-		}
+		return mount{}
 	}
 	table, err := os.ReadFile(self + "mountinfo")
 	if err != nil {
-		return mount{}, nil //nolint:nilerr // as above
+		return mount{}
 	}
-	for line := range strings.Lines(string(table)) {
-		if m, ok := parseMount(line); ok && m.id == id {
-			return m, nil
+	return findMount(string(table), mountID(string(info)))
+}
+
+// mountID returns the ID of the mount from the fdinfo of an open file (proc(5)), or -1.
+func mountID(fdinfo string) int {
+	for line := range strings.Lines(fdinfo) {
+		if v, ok := strings.CutPrefix(line, "mnt_id:"); ok {
+			if id, err := strconv.Atoi(strings.TrimSpace(v)); err == nil {
+				return id
+			}
 		}
 	}
-	return mount{}, nil
+	return -1
+}
+
+// findMount returns the mount of that ID.
+func findMount(mountinfo string, id int) mount {
+	for line := range strings.Lines(mountinfo) {
+		if m, ok := parseMount(line); ok && m.id == id {
+			return m
+		}
+	}
+	return mount{}
 }
 
 // parseMount reads a line of mountinfo (proc(5)): ID, parent, device, root, mount point, options, any number of optional
@@ -162,8 +174,7 @@ func unescape(field string) string {
 // an empty mount point. It is the step that must not run by itself at every start, since then it would take an unmounted directory for a new volume.
 //
 // The directory exists and is empty, but for names that start with a dot and lost+found; anything else is [storage.ErrUnsuitable], and so is a
-// volume that cannot hold exclusive names. On a volume that has its marker Init does nothing. Only FileMode of Open's options concerns these files;
-// they hold no secret and are readable for all.
+// volume that cannot hold exclusive names. On a volume that has its marker Init does nothing. The marker holds no secret, and all may read it.
 func Init(ctx context.Context, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -216,10 +227,7 @@ func (s *Store) examine() (*os.Root, error) {
 	d, err := r.OpenFile(".", openDir, 0)
 	if err == nil {
 		defer d.Close()
-		var m mount
-		if m, err = mountOf(d); err == nil {
-			s.nature, err = m.judge()
-		}
+		s.nature, err = mountOf(d).judge()
 	}
 	if err != nil {
 		r.Close()
@@ -263,7 +271,7 @@ func (s *Store) prove() error {
 	}
 	refused := false
 	for range 2 {
-		err := s.do("link", func() error { return r.Link(markerName, proofName) })
+		err := s.do("link", proofName, func() error { return r.Link(markerName, proofName) })
 		if refused = errors.Is(err, fs.ErrExist); refused {
 			break
 		}
