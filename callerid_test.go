@@ -183,7 +183,7 @@ func checkCanonical(t *testing.T, in string) {
 	if c.Withheld() {
 		assert.Empty(t, c.Reveal(), "%q", in)
 		assert.False(t, c.IsNumber(), "%q", in)
-		assert.False(t, c.Equal(c), "%q: nobody is nobody's equal", in)
+		assert.False(t, c.Equal(voicemail.ParseCallerID(in)), "%q: nobody is nobody's equal", in)
 		return
 	}
 	again := voicemail.ParseCallerID(c.Reveal())
@@ -213,7 +213,7 @@ func TestTheZeroCallerIsWithheld(t *testing.T) {
 	assert.False(t, c.IsNumber())
 	assert.Empty(t, c.Reveal())
 	assert.Empty(t, c.RevealName())
-	assert.False(t, c.Equal(c))
+	assert.False(t, c.Equal(voicemail.CallerID{}))
 }
 
 func TestCallersAreEqualByIdentityAlone(t *testing.T) {
