@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/storage"
@@ -21,6 +23,19 @@ const (
 	keyDocument  = 4 << 10
 )
 
+// SecretKey is a key that prints as REDACTED under every verb of fmt, in text, JSON and slog, so that printed options betray none. Any []byte can be
+// assigned to it.
+type SecretKey []byte
+
+// Format prints REDACTED under every verb.
+func (SecretKey) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// MarshalText returns REDACTED; so does JSON.
+func (SecretKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue returns REDACTED.
+func (SecretKey) LogValue() slog.Value { return slog.StringValue(redacted) }
+
 // callerIndex makes the names of the caller index. The keyed hash keeps numbers out of names. It is no vault: who can read
 // the key and the index recomputes a number by trying all.
 type callerIndex struct {
@@ -29,7 +44,7 @@ type callerIndex struct {
 }
 
 // hash returns the hex digits under which a canonical identity is indexed.
-func (x callerIndex) hash(identity string) string {
+func (x *callerIndex) hash(identity string) string {
 	mac := hmac.New(sha256.New, x.key)
 	mac.Write([]byte(x.tenant))
 	mac.Write([]byte{0})
@@ -51,33 +66,33 @@ func checkValue(key []byte) []byte {
 }
 
 // openIndex reads the tenant's key, or makes it if the tenant is new. Of many that make it at once, one wins and the others read it back.
-func openIndex(ctx context.Context, master storage.Store, space keys.Space, tenant string, given []byte) (callerIndex, error) {
+func openIndex(ctx context.Context, master storage.Store, space keys.Space, tenant string, given []byte) (*callerIndex, error) {
 	name := space.IndexKey(1)
 	stored, err := storage.ReadFile(ctx, master, name, keyDocument)
 	if errors.Is(err, storage.ErrNotExist) {
 		if err := makeKey(ctx, master, space, name, given); err != nil {
-			return callerIndex{}, err
+			return nil, err
 		}
 		stored, err = storage.ReadFile(ctx, master, name, keyDocument)
 	}
 	if err != nil {
-		return callerIndex{}, err
+		return nil, err
 	}
 	var rec keyRecord
-	if err := json.Unmarshal(stored, &rec); err != nil || rec.Version != 1 {
-		return callerIndex{}, fmt.Errorf("%w: its record cannot be read", ErrIndexKey)
+	if err := json.Unmarshal(stored, &rec); err != nil || rec.Version != 1 || rec.Key != nil && len(rec.Key) < minIndexKey {
+		return nil, fmt.Errorf("%w: its record cannot be read", ErrIndexKey)
 	}
 	key := rec.Key
 	switch {
 	case given == nil && key == nil:
-		return callerIndex{}, fmt.Errorf("%w: the tenant's key is kept outside: set Options.IndexKey", ErrIndexKey)
+		return nil, fmt.Errorf("%w: the tenant's key is kept outside: set Options.IndexKey", ErrIndexKey)
 	case given != nil && key != nil && !bytes.Equal(given, key),
 		given != nil && key == nil && !hmac.Equal(checkValue(given), rec.Check):
-		return callerIndex{}, fmt.Errorf("%w: the tenant was provisioned with another one than Options.IndexKey", ErrIndexKey)
+		return nil, fmt.Errorf("%w: the tenant was provisioned with another one than Options.IndexKey", ErrIndexKey)
 	case given != nil:
 		key = given
 	}
-	return callerIndex{key: bytes.Clone(key), tenant: tenant}, nil
+	return &callerIndex{key: bytes.Clone(key), tenant: tenant}, nil
 }
 
 // makeKey creates the record of a new key, unless there are index entries already: they were made with a key that is lost, and a new

@@ -26,7 +26,7 @@ type Options struct {
 
 	// IndexKey is the key of the caller index, at least 16 bytes, for those who keep keys themselves. It must be the same in every process
 	// and for all time: another one is refused with ErrIndexKey. Default: a random key that the first Open stores with the tenant.
-	IndexKey []byte
+	IndexKey SecretKey
 
 	// Limits bound what is taken in.
 	Limits Limits
@@ -95,7 +95,7 @@ type Service struct {
 	space   keys.Space
 	regions Regions
 	master  storage.Store
-	index   callerIndex
+	index   *callerIndex // behind a pointer, which fmt does not follow
 	cache   *cache
 	ids     idSource
 }
@@ -138,6 +138,7 @@ func Open(ctx context.Context, regions Regions, opts *Options) (*Service, error)
 	if s.index, err = openIndex(ctx, s.master, space, o.Tenant, o.IndexKey); err != nil {
 		return nil, &Error{Op: "open", Region: s.blame(regions.Master, err), Err: err}
 	}
+	s.opts.IndexKey = nil
 	if err := s.recordRegion(ctx, regions.Local); err != nil {
 		return nil, &Error{Op: "open", Region: s.blame(regions.Master, err), Err: err}
 	}
