@@ -117,7 +117,7 @@ func (k *keeper) stay(ctx context.Context, m *mailbox, box keys.Box, st *stay) e
 // gone finishes a deletion that somebody began and gave up, and after a day puts a tombstone in place of its marks.
 func (k *keeper) gone(ctx context.Context, box keys.Box, st *stay) error {
 	settled := k.age(st.newest) > garbageAge
-	if k.age(st.goneAt) < abandonedAge || !settled && !st.committed && len(st.marks) == st.goneMarks() {
+	if k.age(st.goneAt) < abandonedAge || !settled && !st.committed && len(st.marks) == len(st.goneNames(box)) {
 		return nil // somebody is at it, or it is done
 	}
 	meta, err := k.metadata(ctx, box, st.ref)
@@ -126,6 +126,10 @@ func (k *keeper) gone(ctx context.Context, box keys.Box, st *stay) error {
 	}
 	committed := st.committed
 	now, err := k.erase(ctx, box, st.ref, meta, notRestricted)
+	if errors.Is(err, ErrHeld) && committed && k.age(st.newest) > abandonedAge {
+		// Whoever began the deletion was about to take its mark back. It must not hide what has to be kept.
+		return k.master.Delete(ctx, st.goneNames(box)...)
+	}
 	if err != nil {
 		return err
 	}
@@ -144,27 +148,21 @@ func (k *keeper) gone(ctx context.Context, box keys.Box, st *stay) error {
 	if _, err := k.master.Create(ctx, key, nil, nil); err != nil && !errors.Is(err, storage.ErrExists) {
 		return err
 	}
-	var names []string
-	for _, mark := range now.marks {
-		if strings.HasPrefix(mark, keys.Gone) {
-			names = append(names, box.Mark(st.ref, mark))
-		}
-	}
-	if err := k.master.Delete(ctx, names...); err != nil {
+	if err := k.master.Delete(ctx, now.goneNames(box)...); err != nil {
 		return err
 	}
 	k.report.Tombstones++
 	return nil
 }
 
-func (st *stay) goneMarks() int {
-	n := 0
+func (st *stay) goneNames(box keys.Box) []string {
+	var names []string
 	for _, mark := range st.marks {
 		if strings.HasPrefix(mark, keys.Gone) {
-			n++
+			names = append(names, box.Mark(st.ref, mark))
 		}
 	}
-	return n
+	return names
 }
 
 // stray takes away marks of a message that is not there.

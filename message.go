@@ -133,7 +133,7 @@ func (m *message) mark(ctx context.Context, mark string) (bool, error) {
 		}
 		return false, lookErr
 	}
-	return created && !st.has(mark), markErr
+	return created, markErr
 }
 
 func (st *stay) has(mark string) bool {

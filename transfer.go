@@ -40,6 +40,9 @@ func (m *message) copyTo(ctx context.Context, to MailboxID, o CopyOptions) (*mes
 	} else if err := keys.CheckID(string(o.ID)); err != nil {
 		return nil, invalid("%v", err)
 	}
+	if o.ID == m.meta.ID {
+		return nil, invalid("the ID is that of the message itself")
+	}
 	meta := *m.meta
 	meta.ID, meta.Hop, meta.Mailbox, meta.Region = o.ID, 0, to, m.svc.regions.Local
 	meta.CopiedFrom = &Origin{Mailbox: m.meta.Mailbox, Message: m.meta.ID}
@@ -230,7 +233,7 @@ func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, err
 		case st.ref.ID != string(m.meta.ID) || st.ref.Hop <= m.meta.Hop:
 		case st.committed && !st.gone:
 			return t.arrived(ctx, st)
-		case st.gone:
+		case st.gone && st.ref.Hop >= t.meta.Hop: // stays are in the order of names, and "10" is before "9"
 			if t.meta, err = m.moved(to, st.ref.Hop+1); err != nil {
 				return nil, false, err
 			}
