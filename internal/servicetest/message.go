@@ -91,6 +91,7 @@ func messageRestricted(e *env) {
 	for name, call := range messageCalls(e, msg, "5002") {
 		require.ErrorIs(e, call(), voicemail.ErrNotFound, name)
 		require.Equal(e, before, e.names(e.space.Boxes()), "%s left something behind", name)
+		require.Equal(e, media, e.names(e.space.Media()), "%s left something behind", name)
 	}
 	require.ErrorIs(e, msg.Delete(e.ctx), voicemail.ErrNotFound, "what is restricted is deleted by the forget request only")
 	require.Equal(e, before, e.names(e.space.Boxes()))
