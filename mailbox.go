@@ -50,7 +50,7 @@ type ListOptions struct {
 	Unread, Urgent bool
 	// Trash says what of the trash is listed; default nothing.
 	Trash TrashFilter
-	// Caller, if known, is whose messages are listed. A withheld caller (the zero value) filters nothing.
+	// Caller, if known, is whose messages are listed, understood as in Service.FindByCaller. A withheld caller (the zero value) filters nothing.
 	Caller CallerID
 	// Since and Until bound Envelope.ReceivedAt: not before Since, before Until. Zero is no bound.
 	Since, Until time.Time
@@ -97,24 +97,14 @@ func (o *ListOptions) marks(st *stay) bool {
 	return true
 }
 
-// envelope reports whether the metadata lets the message into the listing.
-func (o *ListOptions) envelope(d *metadata) bool {
+// envelope reports whether the metadata lets the message into the listing. identities are what Caller is looked for as.
+func (o *ListOptions) envelope(d *metadata, identities []string) bool {
 	switch {
 	case !o.Since.IsZero() && d.ReceivedAt.Before(o.Since),
 		!o.Until.IsZero() && !d.ReceivedAt.Before(o.Until):
 		return false
 	}
-	return o.Caller.Withheld() || d.Caller.is(o.Caller)
-}
-
-// is reports whether the caller is c, in the form that was delivered or the normalized one.
-func (d partyDoc) is(c CallerID) bool {
-	for _, id := range d.identities() {
-		if id == c.Reveal() {
-			return true
-		}
-	}
-	return false
+	return o.Caller.Withheld() || shares(d.Caller.identities(), identities)
 }
 
 type mailbox struct {
@@ -235,6 +225,7 @@ func (m *mailbox) Messages(ctx context.Context, opts *ListOptions) iter.Seq2[Mes
 // yieldMessages reads the metadata of the chosen messages, some ahead and in parallel, and yields those that the options let through, in order.
 func (s *Service) yieldMessages(ctx context.Context, box keys.Box, chosen []stay, o *ListOptions, yield func(Message, error) bool) {
 	left := o.Limit
+	identities := s.identify(o.Caller).identities()
 	for len(chosen) > 0 {
 		n := min(len(chosen), s.readAhead(left))
 		docs := make([]*metadata, n)
@@ -253,7 +244,7 @@ func (s *Service) yieldMessages(ctx context.Context, box keys.Box, chosen []stay
 				yield(nil, s.fail("list messages", s.idOf(box), MessageID(st.ref.ID), err))
 				return
 			}
-			if !o.envelope(docs[i]) {
+			if !o.envelope(docs[i], identities) {
 				continue
 			}
 			if !yield(s.newMessage(box, docs[i], st), nil) {
