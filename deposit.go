@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/genesys/voicemail/internal/audio"
@@ -141,7 +143,7 @@ func (d *deposit) prepare(ctx context.Context) error {
 	d.meta = metadata{
 		Version: metadataVersion, ID: d.opts.ID, Mailbox: d.m.id, CallID: d.opts.CallID, ReceivedAt: now, Region: s.regions.Local,
 		Caller: s.identify(d.opts.Caller), Called: newPartyDoc(d.opts.Called), Redirecting: newPartyDoc(d.opts.Redirecting),
-		Attributes: d.opts.Attributes,
+		Attributes: maps.Clone(d.opts.Attributes),
 	}
 	d.entries = s.entries(d.box, &d.meta)
 	l := s.opts.Limits
@@ -156,7 +158,8 @@ type deposited struct {
 }
 
 // run takes the deposit through its three steps: index, audio, commit (rule 1). The mailbox is looked at beside the index if
-// the recording is complete by then, beside the audio if it was still being read.
+// the recording is complete by then, beside the audio if it was still being read. With a given ID the look comes first: if the message is there,
+// nothing may be created beside it, least of all a mark that somebody took away.
 func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 	indexed := make(chan error, 1)
 	if len(d.entries) > 0 {
@@ -169,10 +172,14 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 
 	var indexErr, lookErr error
 	live := false
-	select {
-	case indexErr = <-indexed:
-		live = true
-	default:
+	if d.fresh {
+		select {
+		case indexErr = <-indexed:
+			live = true
+		default:
+		}
+	}
+	if !live {
 		lookErr = d.look(ctx)
 		indexErr = <-indexed
 	}
@@ -308,10 +315,31 @@ func (d *deposit) existing(ctx context.Context, st stay) (deposited, error) {
 	if err != nil {
 		return deposited{}, err
 	}
+	d.withdraw(ctx, stored)
 	if !stored.sameDeposit(&d.meta) {
 		return deposited{}, errOtherRecording
 	}
 	return deposited{message: d.m.svc.newMessage(d.box, stored, st)}, nil
+}
+
+// withdraw takes back what this deposit created beside the message that has its ID, and that is not the message's: nobody will commit it any more, and
+// Maintain does not tell it from what belongs to the message.
+func (d *deposit) withdraw(ctx context.Context, stored *metadata) {
+	ctx, cancel := withoutCancel(ctx)
+	defer cancel()
+	s := d.m.svc
+	var err error
+	if d.uploaded && (d.meta.Ext != stored.Ext || d.meta.Region != stored.Region) {
+		err = s.regions.Stores[d.meta.Region].Delete(ctx, d.box.Audio(d.meta.ref(), d.meta.Ext))
+	}
+	theirs := s.entries(d.box, stored)
+	names := slices.DeleteFunc(slices.Clone(d.entries), func(name string) bool { return slices.Contains(theirs, name) })
+	if err == nil && len(names) > 0 {
+		err = s.master.Delete(ctx, names...)
+	}
+	if err != nil {
+		s.opts.Logger.WarnContext(ctx, "a deposit that was refused left names beside a message", "mailbox", string(d.m.id), "message", string(d.meta.ID))
+	}
 }
 
 // admit reports whether the mailbox takes the message.
