@@ -236,18 +236,29 @@ func (d *deposit) index(ctx context.Context) error {
 // for garbage any time is refused: nothing may be committed under it any more.
 func (s *Service) announce(ctx context.Context, entries []string) error {
 	errs := make([]error, len(entries))
-	s.parallel(len(entries), func(i int) {
-		_, err := s.master.Create(ctx, entries[i], nil, nil)
-		if errors.Is(err, storage.ErrExists) {
-			var info storage.Info
-			if info, err = s.master.Stat(ctx, entries[i]); err == nil && s.opts.Now().Sub(info.Modified) > garbageAge/2 {
-				err = errStale
-			}
-		}
-		errs[i] = err
-	})
+	s.parallel(len(entries), func(i int) { errs[i] = s.announceEntry(ctx, entries[i]) })
 	return first(errs...)
 }
+
+func (s *Service) announceEntry(ctx context.Context, entry string) error {
+	for range announceAttempts {
+		_, err := s.master.Create(ctx, entry, nil, nil)
+		if !errors.Is(err, storage.ErrExists) {
+			return err
+		}
+		info, err := s.master.Stat(ctx, entry)
+		switch {
+		case errors.Is(err, storage.ErrNotExist): // taken away just now, with the message that it led to
+			continue
+		case err == nil && s.opts.Now().Sub(info.Modified) > garbageAge/2:
+			return errStale
+		}
+		return err
+	}
+	return fmt.Errorf("%w: the index entry comes and goes; try again", storage.ErrUnavailable)
+}
+
+const announceAttempts = 8
 
 // garbageAge is how old a name that nothing refers to must be before it is taken away (rule 7).
 const garbageAge = 24 * time.Hour

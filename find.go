@@ -73,18 +73,40 @@ func (s *Service) find(ctx context.Context, identities []string) ([]finding, err
 		if len(entries) == 0 {
 			return newestFirst(found), nil
 		}
-		findings := make([]finding, len(entries))
-		s.parallel(len(entries), func(i int) { findings[i] = s.follow(ctx, entries[i], identities) })
-		for _, f := range findings {
-			if f.msg == nil && f.err == nil {
-				continue
+		messages := byMessage(entries)
+		findings := make([]finding, len(messages))
+		s.parallel(len(messages), func(i int) {
+			// Where a message comes from is looked at before where it goes to (rule 3): one that has left is committed by then.
+			for _, e := range messages[i] {
+				if f := s.follow(ctx, e, identities); f.msg != nil || f.err != nil {
+					findings[i] = f
+				}
 			}
-			if other, ok := found[f.entry.Ref.ID]; !ok || other.entry.Ref.Hop < f.entry.Ref.Hop {
-				found[f.entry.Ref.ID] = f // of a message that is being moved, where it went
+		})
+		for _, f := range findings {
+			if f.msg != nil || f.err != nil {
+				found[f.entry.Ref.ID] = f // rounds go the way of a move, too
 			}
 		}
 	}
 	return nil, fmt.Errorf("%w: the caller's messages change too fast to be listed", storage.ErrUnavailable)
+}
+
+// byMessage groups entries by message ID, each group in the order of its moves.
+func byMessage(entries []keys.Entry) [][]keys.Entry {
+	sort.Slice(entries, func(i, j int) bool {
+		a, b := entries[i].Ref, entries[j].Ref
+		return a.ID < b.ID || a.ID == b.ID && a.Hop < b.Hop
+	})
+	var groups [][]keys.Entry
+	for i, e := range entries {
+		if i == 0 || e.Ref.ID != entries[i-1].Ref.ID {
+			groups = append(groups, nil)
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], e)
+	}
+	return groups
 }
 
 // newEntries lists the index entries that are not in seen, and puts them there. Two forms of an identity can lead to the same message.

@@ -209,6 +209,8 @@ func (s *Service) createOnce(ctx context.Context, st storage.Store, key string, 
 		return bytes.Equal(stored, doc), nil
 	case errors.Is(readErr, storage.ErrNotExist) && !errors.Is(err, storage.ErrExists):
 		return false, err
+	case errors.Is(readErr, storage.ErrNotExist):
+		return false, nil // another one was there, and is gone again
 	case errors.Is(err, storage.ErrExists):
 		return false, readErr
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash"
 	"io"
+	"math/big"
 )
 
 // digester hashes texts, such that no two lists of texts give the same bytes.
@@ -33,3 +34,14 @@ func digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return string(sum[:])
 }
+
+// tally is a sum of hashes. It does not depend on their order.
+type tally struct{ sum big.Int }
+
+func (t *tally) add(hash [sha256.Size]byte) {
+	var n big.Int
+	t.sum.Add(&t.sum, n.SetBytes(hash[:]))
+}
+
+// String returns the sum.
+func (t *tally) String() string { return t.sum.Text(62) }

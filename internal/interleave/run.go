@@ -46,9 +46,10 @@ type proc struct {
 	started bool
 	live    bool // its goroutine runs
 	result  Result
-	broken  error             // it did not return
-	log     [sha256.Size]byte // of the calls it has made and their results
-	open    []*group          // partly released
+	broken  error          // it did not return
+	log     tally          // of the calls it has made and their results
+	times   map[string]int // how often it has made each call
+	open    []*group       // partly released
 }
 
 // call is one storage call.
@@ -123,7 +124,7 @@ func (sc *Scenario) storeNames() []string {
 }
 
 func (r *run) newProc(ctx context.Context, op *Op, index int) *proc {
-	p := &proc{op: op, index: index, free: true, result: Result{Name: op.Name}}
+	p := &proc{op: op, index: index, free: true, times: map[string]int{}, result: Result{Name: op.Name}}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	p.world = &World{run: r, proc: p, seed: int64(index) + 1}
 	return p
@@ -293,9 +294,10 @@ func (r *run) take(c choice) {
 	if len(g.results) == len(g.calls) {
 		p.open = slices.DeleteFunc(p.open, func(o *group) bool { return o == g })
 		d := newDigest()
-		d.add(string(p.log[:]), time.Since(r.start).String())
+		d.add(time.Since(r.start).String(), fmt.Sprint(p.times[c.id]))
 		d.add(g.sorted()...)
-		p.log = d.sum()
+		p.log.add(d.sum())
+		p.times[c.id]++
 		close(g.reply)
 	}
 }
@@ -412,15 +414,25 @@ func (r *run) key(ctx context.Context, crashed *proc) (key [sha256.Size]byte, er
 		if gone && !p.result.Done {
 			continue // it is over, and nobody was told anything
 		}
-		d.add(string(p.log[:]))
+		d.add(p.log.String())
 		if gone {
 			continue
 		}
+		var waiting []string
+		for _, c := range r.waiting {
+			if c.group.proc == p {
+				waiting = append(waiting, c.id)
+			}
+		}
+		slices.Sort(waiting)
+		d.add("waiting")
+		d.add(waiting...)
 		var open []string
 		for _, g := range p.open {
 			open = append(open, strings.Join(g.sorted(), "\x00"))
 		}
 		slices.Sort(open)
+		d.add("open")
 		d.add(open...)
 	}
 	return d.sum(), nil

@@ -8,8 +8,10 @@
 //
 // # Pruning
 //
-// A state that was seen before is not explored again. A state is the content of all stores, and of each operation the calls it has made and
-// their results, in order: an operation is a function of them, so nothing is missed. That asks of a scenario:
+// A state that was seen before is not explored again. A state is the content of all stores, and of each operation the calls it has made,
+// their results, and the calls that wait. In which order two different calls were answered does not count (equal ones are numbered): where one follows
+// from the other there is one order only, and where both waited together their order makes no difference, unless the operation goes on with
+// whichever comes first. An operation is a function of this, so nothing is missed. That asks of a scenario:
 //
 //   - operations share nothing but the stores (no cache, no Service): each makes its own, in [Op.Prepare] or in Run;
 //   - random numbers and IDs come from [World.Seed], time from the time package (a bubble's clock is fake and the same each time);
