@@ -24,10 +24,13 @@ const redacted = "REDACTED"
 // accident; [CallerID.Reveal] is the one way to get it. It is compared with [CallerID.Equal]: == compares nothing useful. A CallerID
 // is immutable and safe for concurrent use.
 type CallerID struct {
-	p *party
+	p *sealed
 }
 
-// party hides behind a pointer: fmt follows no pointer inside of a struct, whatever the struct's own methods.
+// sealed hides a party behind a second pointer. Where fmt cannot call the methods of a CallerID, in an unexported field, it follows one
+// pointer under a verb that does not fit, but never two.
+type sealed struct{ *party }
+
 type party struct {
 	kind   partyKind
 	number string // the canonical identity
@@ -63,7 +66,7 @@ func ParseCallerID(s string) CallerID {
 	name, id := splitName(strings.TrimSpace(strings.ToValidUTF8(s, "\uFFFD")))
 	p := &party{name: name}
 	p.kind, p.number = canonical(id)
-	return CallerID{p}
+	return CallerID{&sealed{p}}
 }
 
 // WithName returns the caller with this display name, for switches that deliver it apart.
@@ -72,7 +75,7 @@ func (c CallerID) WithName(name string) CallerID {
 	if c.p != nil {
 		p.kind, p.number = c.p.kind, c.p.number
 	}
-	return CallerID{p}
+	return CallerID{&sealed{p}}
 }
 
 // Reveal returns the identity in its canonical form, "" for a withheld caller. It is personal data.

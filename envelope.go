@@ -114,7 +114,7 @@ func (d partyDoc) callerID() CallerID {
 	case d.Opaque != "":
 		p.kind, p.number = opaque, d.Opaque
 	}
-	return CallerID{p}
+	return CallerID{&sealed{p}}
 }
 
 // identities are what the caller is indexed under: what was delivered, and its normalized form if that is another. None if withheld.

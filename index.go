@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"log/slog"
 
@@ -23,8 +24,8 @@ const (
 	keyDocument  = 4 << 10
 )
 
-// SecretKey is a key that prints as REDACTED under every verb of fmt, in text, JSON and slog, so that printed options betray none. Any []byte can be
-// assigned to it.
+// SecretKey is a key that prints as REDACTED under every verb of fmt but %p, in text, JSON and slog, so that printed options betray none. In an
+// unexported field of another struct it is not protected. Any []byte can be assigned to it.
 type SecretKey []byte
 
 // Format prints REDACTED under every verb.
@@ -39,13 +40,13 @@ func (SecretKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 // callerIndex makes the names of the caller index. The keyed hash keeps numbers out of names. It is no vault: who can read
 // the key and the index recomputes a number by trying all.
 type callerIndex struct {
-	key    []byte
+	mac    func() hash.Hash // a function, since fmt prints nothing of the key that it has
 	tenant string
 }
 
 // hash returns the hex digits under which a canonical identity is indexed.
-func (x *callerIndex) hash(identity string) string {
-	mac := hmac.New(sha256.New, x.key)
+func (x callerIndex) hash(identity string) string {
+	mac := x.mac()
 	mac.Write([]byte(x.tenant))
 	mac.Write([]byte{0})
 	mac.Write([]byte(identity))
@@ -66,33 +67,34 @@ func checkValue(key []byte) []byte {
 }
 
 // openIndex reads the tenant's key, or makes it if the tenant is new. Of many that make it at once, one wins and the others read it back.
-func openIndex(ctx context.Context, master storage.Store, space keys.Space, tenant string, given []byte) (*callerIndex, error) {
+func openIndex(ctx context.Context, master storage.Store, space keys.Space, tenant string, given []byte) (callerIndex, error) {
 	name := space.IndexKey(1)
 	stored, err := storage.ReadFile(ctx, master, name, keyDocument)
 	if errors.Is(err, storage.ErrNotExist) {
 		if err := makeKey(ctx, master, space, name, given); err != nil {
-			return nil, err
+			return callerIndex{}, err
 		}
 		stored, err = storage.ReadFile(ctx, master, name, keyDocument)
 	}
 	if err != nil {
-		return nil, err
+		return callerIndex{}, err
 	}
 	var rec keyRecord
 	if err := json.Unmarshal(stored, &rec); err != nil || rec.Version != 1 || rec.Key != nil && len(rec.Key) < minIndexKey {
-		return nil, fmt.Errorf("%w: its record cannot be read", ErrIndexKey)
+		return callerIndex{}, fmt.Errorf("%w: its record cannot be read", ErrIndexKey)
 	}
 	key := rec.Key
 	switch {
 	case given == nil && key == nil:
-		return nil, fmt.Errorf("%w: the tenant's key is kept outside: set Options.IndexKey", ErrIndexKey)
+		return callerIndex{}, fmt.Errorf("%w: the tenant's key is kept outside: set Options.IndexKey", ErrIndexKey)
 	case given != nil && key != nil && !bytes.Equal(given, key),
 		given != nil && key == nil && !hmac.Equal(checkValue(given), rec.Check):
-		return nil, fmt.Errorf("%w: the tenant was provisioned with another one than Options.IndexKey", ErrIndexKey)
+		return callerIndex{}, fmt.Errorf("%w: the tenant was provisioned with another one than Options.IndexKey", ErrIndexKey)
 	case given != nil:
 		key = given
 	}
-	return &callerIndex{key: bytes.Clone(key), tenant: tenant}, nil
+	key = bytes.Clone(key)
+	return callerIndex{mac: func() hash.Hash { return hmac.New(sha256.New, key) }, tenant: tenant}, nil
 }
 
 // makeKey creates the record of a new key, unless there are index entries already: they were made with a key that is lost, and a new

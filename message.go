@@ -92,9 +92,9 @@ func (m *message) Envelope() Envelope { return m.meta.envelope() }
 func (m *message) ref() keys.Ref      { return m.st.ref }
 func (m *message) audioKey() string   { return m.box.Audio(m.ref(), m.meta.Ext) }
 
-// String names the message, and nothing of what it holds.
-func (m *message) String() string {
-	return fmt.Sprintf("message %s in mailbox %q", m.meta.ID, string(m.meta.Mailbox))
+// Format names the message under every verb, and prints nothing of what it holds.
+func (m *message) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "message %s in mailbox %q", string(m.meta.ID), string(m.meta.Mailbox))
 }
 
 func (m *message) State() State {

@@ -95,7 +95,7 @@ type Service struct {
 	space   keys.Space
 	regions Regions
 	master  storage.Store
-	index   *callerIndex // behind a pointer, which fmt does not follow
+	index   callerIndex
 	cache   *cache
 	ids     idSource
 }
