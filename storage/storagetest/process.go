@@ -25,9 +25,6 @@ func (e *env) elsewhere() storage.Store {
 }
 
 func seenAtOnce(e *env) {
-	if e.reopen == nil {
-		return
-	}
 	here, there := e.store, e.elsewhere()
 	for i := range 2 * e.rounds {
 		key := fmt.Sprintf("v1/box/%d/message", i)
@@ -52,9 +49,6 @@ func seenAtOnce(e *env) {
 }
 
 func outlives(e *env) {
-	if e.reopen == nil {
-		return
-	}
 	names := family()
 	e.fill(names...)
 	content := noise(1, min(5<<20, e.maxObject))
@@ -73,9 +67,6 @@ func outlives(e *env) {
 }
 
 func closeAlone(e *env) {
-	if e.reopen == nil {
-		return
-	}
 	other := e.elsewhere()
 	e.fill("v1/a")
 	require.NoError(e, e.store.Close())

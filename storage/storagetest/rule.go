@@ -22,11 +22,20 @@ type rule struct {
 	run  func(e *env)
 }
 
-// rules returns all of them.
-func rules() []rule {
+// needing returns the rules, or none if the author has not given what they need.
+func needing(given bool, all []rule) []rule {
+	if given {
+		return all
+	}
+	return nil
+}
+
+// rules returns those that a driver can be held to.
+func rules(opts *Options) []rule {
 	return slices.Concat(
-		createRules(), bodyRules(), readRules(), nameRules(), listRules(), pageRules(), deleteRules(), contextRules(),
-		processRules(), capabilityRules(), closeRules(),
+		createRules(), bodyRules(), readRules(), nameRules(), listRules(), pageRules(),
+		deleteRules(), needing(opts.Undeletable != nil, undeletableRules()), contextRules(),
+		needing(opts.Reopen != nil, processRules()), capabilityRules(), closeRules(),
 	)
 }
 

@@ -46,7 +46,7 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store, opts *Options)
 	if opts == nil {
 		opts = &Options{}
 	}
-	for _, r := range rules() {
+	for _, r := range rules(opts) {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			h := harness{

@@ -171,16 +171,27 @@ func (p *process) Close() error {
 	return nil
 }
 
-func TestASoundStorePassesEveryRule(t *testing.T) {
-	Run(t, func(*testing.T) storage.Store { return newProcess(newDisk()) }, &Options{
+// everything is what an author can give, so that no rule is left out.
+func everything() *Options {
+	return &Options{
 		Reopen:      func(_ *testing.T, s storage.Store) storage.Store { return newProcess(s.(*process).disk) },
 		Undeletable: func(_ *testing.T, s storage.Store, key string) { s.(*process).lock(key) },
-	})
+	}
+}
+
+func TestASoundStorePassesEveryRule(t *testing.T) {
+	Run(t, func(*testing.T) storage.Store { return newProcess(newDisk()) }, everything())
+}
+
+func TestARuleWhoseNeedsAreNotMetIsNotRun(t *testing.T) {
+	full := len(rules(everything()))
+	assert.Len(t, rules(&Options{Reopen: everything().Reopen}), full-len(undeletableRules()))
+	assert.Len(t, rules(&Options{Undeletable: everything().Undeletable}), full-len(processRules()))
 }
 
 func TestEveryRuleSaysWhyItIsThere(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range rules() {
+	for _, r := range rules(everything()) {
 		assert.False(t, seen[r.name], "%s is there twice", r.name)
 		seen[r.name] = true
 		assert.NotContains(t, r.name, " ", "go test -run would want it escaped")
