@@ -103,8 +103,12 @@ func (m *mailbox) Deposit(ctx context.Context, r io.Reader, opts *DepositOptions
 	}
 	msg, err := d.run(ctx, r)
 	if err != nil {
+		uncertain := errors.Is(err, errUncertain)
+		if uncertain {
+			m.svc.emit(EventDeposited, m.id, d.meta.ID, "")
+		}
 		return nil, &DepositError{
-			ID: d.meta.ID, Audio: &handedBack{d.audio.Reader(), d.audio}, Uncertain: errors.Is(err, errUncertain),
+			ID: d.meta.ID, Audio: &handedBack{d.audio.Reader(), d.audio}, Uncertain: uncertain,
 			Err: m.fail("deposit", d.meta.ID, err),
 		}
 	}

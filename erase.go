@@ -10,17 +10,14 @@ import (
 )
 
 func (m *message) Delete(ctx context.Context) error {
-	deleted, err := m.delete(ctx)
-	if err != nil {
-		return m.fail("delete", err)
-	}
-	if deleted {
+	hidden, err := m.delete(ctx)
+	if hidden {
 		m.svc.emit(EventDeleted, m.meta.Mailbox, m.meta.ID, "")
 	}
-	return nil
+	return m.fail("delete", err)
 }
 
-// delete reports whether it deleted a message that could be seen until then.
+// delete reports whether it hid a message that could be seen until then, also if it could not remove all of it.
 func (m *message) delete(ctx context.Context) (bool, error) {
 	st, err := m.svc.look(ctx, m.box, m.ref())
 	switch {
@@ -34,10 +31,8 @@ func (m *message) delete(ctx context.Context) (bool, error) {
 		return false, ErrHeld
 	}
 	visible := st.visible()
-	if _, err = m.svc.erase(ctx, m.box, m.ref(), m.meta, notRestricted); err != nil {
-		return false, err
-	}
-	return visible, nil
+	now, err := m.svc.erase(ctx, m.box, m.ref(), m.meta, notRestricted)
+	return visible && now.gone, err
 }
 
 // may says what an erasure heeds.
@@ -57,21 +52,23 @@ func notRestricted(st *stay) error {
 // erase deletes a stay of a message, with everything of it in every region (rule 5): the gone mark first, which hides it; then a look at whether it may
 // be deleted, and if not, the mark is taken back (rule 2); then audio and parts, metadata, and last index entries and marks. The gone mark stays for
 // Maintain. A crash at any point leaves what another erase, or Maintain, finishes. meta may be nil if it is not there any more. The result is
-// what was seen of the message after the gone mark.
+// what was seen of the message after the gone mark; it is gone if the mark may be there still, also beside an error.
 func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *metadata, allowed may) (stay, error) {
 	mark := box.Mark(ref, keys.Gone+s.ids.nonce())
-	if _, err := s.master.Create(ctx, mark, nil, nil); err != nil {
-		return stay{}, err
+	var st stay
+	_, err := s.master.Create(ctx, mark, nil, nil)
+	if err == nil {
+		st, err = s.look(ctx, box, ref)
 	}
-	st, err := s.look(ctx, box, ref)
 	if err == nil {
 		err = allowed(&st)
 	}
 	if err != nil {
 		back, cancel := withoutCancel(ctx)
 		defer cancel()
-		if undo := s.master.Delete(back, mark); undo != nil {
-			return st, errors.Join(err, undo) // the message stays hidden until Maintain has looked at it
+		undo := s.master.Delete(back, mark)
+		if st.gone = undo != nil; st.gone {
+			err = errors.Join(err, undo) // the message stays hidden until Maintain has looked at it
 		}
 		return st, err
 	}

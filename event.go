@@ -24,7 +24,8 @@ const (
 )
 
 // Event tells of a change that this process made. It is sent after the change can be seen by everybody, so whoever counts or lists on it sees
-// the change. Events of other processes are not seen here; package mwi has ways for both.
+// the change. A change that may have been made although the storage failed is told of too: who counts anew for nothing loses nothing. Events of other
+// processes are not seen here; package mwi has ways for both.
 type Event struct {
 	Kind    EventKind
 	Tenant  string

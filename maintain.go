@@ -197,6 +197,9 @@ func (k *keeper) move(ctx context.Context, box keys.Box, st *stay) error {
 	}
 	msg := k.newMessage(box, meta, *st)
 	_, moved, err := msg.moveTo(ctx, c.To)
+	if moved {
+		k.emit(EventMoved, c.To, meta.ID, meta.Mailbox)
+	}
 	if errors.Is(err, ErrNoMailbox) && k.age(st.moveAt) > garbageAge {
 		return k.master.Delete(ctx, key)
 	}
@@ -205,7 +208,6 @@ func (k *keeper) move(ctx context.Context, box keys.Box, st *stay) error {
 	}
 	if moved {
 		k.report.Moves++
-		k.emit(EventMoved, c.To, meta.ID, meta.Mailbox)
 	}
 	return nil
 }
@@ -215,16 +217,19 @@ func (k *keeper) expire(ctx context.Context, m *mailbox, box keys.Box, st *stay)
 	if err != nil {
 		return err
 	}
-	if _, err := k.erase(ctx, box, st.ref, meta, func(now *stay) error {
+	now, err := k.erase(ctx, box, st.ref, meta, func(now *stay) error {
 		if now.expires.After(k.now) {
 			return ErrHeld // put off meanwhile
 		}
 		return notRestricted(now)
-	}); err != nil {
+	})
+	if now.gone {
+		k.emit(EventExpired, m.id, meta.ID, "")
+	}
+	if err != nil {
 		return err
 	}
 	k.report.Expired++
-	k.emit(EventExpired, m.id, meta.ID, "")
 	return nil
 }
 

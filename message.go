@@ -116,7 +116,8 @@ func (m *message) seen(ctx context.Context) (stay, error) {
 	return st, err
 }
 
-// mark creates a mark beside a look at the message, and takes it back if the message cannot be seen (rule 2). It reports whether the mark is new.
+// mark creates a mark beside a look at the message, and takes it back if the message cannot be seen (rule 2). It reports whether the mark is new, or
+// may be.
 func (m *message) mark(ctx context.Context, mark string) (bool, error) {
 	var st stay
 	var created bool
@@ -125,15 +126,26 @@ func (m *message) mark(ctx context.Context, mark string) (bool, error) {
 		func() { created, markErr = m.svc.createMark(ctx, m.box, m.ref(), mark) },
 		func() { st, lookErr = m.seen(ctx) },
 	)
-	if lookErr != nil {
-		if created || markErr != nil && !st.has(mark) {
-			cleanup, cancel := withoutCancel(ctx)
-			defer cancel()
-			lookErr = errors.Join(lookErr, m.svc.master.Delete(cleanup, m.box.Mark(m.ref(), mark)))
+	if lookErr == nil && markErr == nil {
+		return created, nil
+	}
+	back, cancel := withoutCancel(ctx)
+	defer cancel()
+	name := m.box.Mark(m.ref(), mark)
+	if created || errors.Is(lookErr, ErrNotFound) && markErr != nil && !st.has(mark) {
+		if undo := m.svc.master.Delete(back, name); undo != nil {
+			return true, errors.Join(lookErr, undo)
 		}
 		return false, lookErr
 	}
-	return created, markErr
+	if markErr == nil {
+		return false, lookErr
+	}
+	there, err := storage.Exists(back, m.svc.master, name)
+	if there && lookErr == nil {
+		return true, nil
+	}
+	return there || err != nil, first(lookErr, markErr) // it may be another one's, which is not ours to take away
 }
 
 func (st *stay) has(mark string) bool {
@@ -154,7 +166,8 @@ func (s *Service) createMark(ctx context.Context, box keys.Box, ref keys.Ref, ma
 	return err == nil, err
 }
 
-// unmark removes marks once it has seen the message. A removal cannot be taken back, so unlike mark it looks first.
+// unmark removes marks once it has seen the message. A removal cannot be taken back, so unlike mark it looks first. It reports whether
+// there was something to remove.
 func (m *message) unmark(ctx context.Context, which func(mark string) bool) (bool, error) {
 	st, err := m.seen(ctx)
 	if err != nil {
@@ -180,13 +193,10 @@ func (m *message) toggle(ctx context.Context, op, mark string, on bool, kind Eve
 	} else {
 		changed, err = m.unmark(ctx, func(other string) bool { return other == mark })
 	}
-	if err != nil {
-		return m.fail(op, err)
-	}
 	if changed {
 		m.svc.emit(kind, m.meta.Mailbox, m.meta.ID, "")
 	}
-	return nil
+	return m.fail(op, err)
 }
 
 func (m *message) MarkRead(ctx context.Context) error {
@@ -214,23 +224,23 @@ func (m *message) Restore(ctx context.Context) error {
 }
 
 func (m *message) SetExpiry(ctx context.Context, t time.Time) error {
-	const op = "set expiry"
+	var set, cleared bool
+	var err error
 	mark := ""
 	if !t.IsZero() {
 		if t.UnixMilli() < 0 || t.Year() > maxYear {
-			return m.fail(op, invalid("expiry is out of range"))
+			return m.fail("set expiry", invalid("expiry is out of range"))
 		}
 		mark = keys.ExpiresAt(t)
-		if _, err := m.mark(ctx, mark); err != nil {
-			return m.fail(op, err)
-		}
+		set, err = m.mark(ctx, mark)
 	}
-	_, err := m.unmark(ctx, func(other string) bool { return strings.HasPrefix(other, keys.Expires) && other != mark })
-	if err != nil {
-		return m.fail(op, err)
+	if err == nil {
+		cleared, err = m.unmark(ctx, func(other string) bool { return strings.HasPrefix(other, keys.Expires) && other != mark })
 	}
-	m.svc.emit(EventExpirySet, m.meta.Mailbox, m.meta.ID, "")
-	return nil
+	if set || cleared {
+		m.svc.emit(EventExpirySet, m.meta.Mailbox, m.meta.ID, "")
+	}
+	return m.fail("set expiry", err)
 }
 
 const (

@@ -152,10 +152,13 @@ func (s *Service) CreateMailbox(ctx context.Context, id MailboxID, settings *Set
 		set = *settings
 	}
 	m := s.mailbox(id)
-	if err := m.create(ctx, set); err != nil {
+	err := m.create(ctx, set)
+	if err == nil || errors.Is(err, errUncertain) {
+		s.emit(EventMailboxCreated, id, "", "")
+	}
+	if err != nil {
 		return nil, s.fail("create mailbox", id, "", err)
 	}
-	s.emit(EventMailboxCreated, id, "", "")
 	return m, nil
 }
 

@@ -200,11 +200,11 @@ func (m *message) MoveTo(ctx context.Context, to MailboxID) (Message, error) {
 		return nil, m.fail("move", invalid("the message is in this mailbox"))
 	}
 	msg, moved, err := m.moveTo(ctx, to)
-	if err != nil {
-		return nil, m.fail("move", err)
-	}
 	if moved {
 		m.svc.emit(EventMoved, to, m.meta.ID, m.meta.Mailbox)
+	}
+	if err != nil {
+		return nil, m.fail("move", err)
 	}
 	return msg, nil
 }
@@ -319,7 +319,7 @@ func (t *transfer) leave(ctx context.Context, msg *message) (*message, bool, err
 		}
 		return nil, false, err
 	case err != nil:
-		return nil, false, err
+		return nil, st.gone, err
 	}
 	var late []string
 	for _, mark := range st.state() {
