@@ -8,6 +8,8 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/storage"
+	"github.com/genesys/voicemail/storage/faultstore"
 )
 
 func markRules() []rule {
@@ -17,6 +19,7 @@ func markRules() []rule {
 		{"NobodyLosesAMarkToAnother", "two agents work on one group mailbox", marksConcurrent},
 		{"AMarkOfADeletedMessageIsRefusedAndLeavesNothing", "a mark that stays tells for ever that somebody read what was erased", marksDeleted},
 		{"TheTrashIsNotCountedAndRestoreGivesAllBack", "the trash is a second chance", marksTrash},
+		{"AnOutageTakesNoMarkAway", "a click that failed must not undo the click before it", marksOutage},
 		{"ACancelledMarkChangesNothing", "the agent closed the window before the click came through", marksCancelled},
 	}
 }
@@ -155,6 +158,23 @@ func marksTrash(e *env) {
 	require.NoError(e, msg.Restore(e.ctx))
 	require.Equal(e, was, e.state(msg))
 	require.Equal(e, voicemail.Counts{Old: 1, OldUrgent: 1}, e.counts(box))
+}
+
+// marksOutage fails, of setting a mark that is set, what it does first. What it does then works again.
+func marksOutage(e *env) {
+	msg := e.deposit(e.mailbox("5001"), nil)
+	for _, g := range toggles() {
+		require.NoError(e, g.on(e.ctx, msg))
+		store := faultstore.New(e.store)
+		svc, err := e.tryOpen(store)
+		require.NoError(e, err)
+		same, err := svc.Mailbox("5001").Message(e.ctx, msg.ID())
+		require.NoError(e, err)
+		store.Set(faultstore.Fault{Op: faultstore.Create}, faultstore.Fault{Op: faultstore.List})
+		require.ErrorIs(e, g.on(e.ctx, same), storage.ErrUnavailable, g.name)
+		require.Equal(e, 2, store.Disturbed())
+		require.True(e, g.is(e.state(msg)), g.name)
+	}
 }
 
 func marksCancelled(e *env) {
