@@ -64,8 +64,11 @@ type ListOptions struct {
 type TrashFilter int
 
 const (
+	// WithoutTrash lists what is not in the trash.
 	WithoutTrash TrashFilter = iota
+	// OnlyTrash lists what is.
 	OnlyTrash
+	// WithTrash lists both.
 	WithTrash
 )
 
