@@ -109,16 +109,22 @@ func (s *Store) writeTemp(ctx context.Context, d *os.Root, temp string, body io.
 }
 
 // settleLink returns nil if the link of temp to name was made by us. err is what link(2) said, which may be wrong: a server that made
-// the link and lost the reply is asked again, and refuses. The link count of the temporary file, which nobody else links, tells.
+// the link and lost the reply is asked again, and refuses. The link count of the temporary file, which nobody else links, tells, and so does
+// that both names are of one file.
 func (s *Store) settleLink(d *os.Root, temp, name string, err error) error {
 	links, statErr := s.links(d.Lstat(temp))
 	if err == nil && statErr == nil && links == 2 {
 		return nil
 	}
-	// The count may come from a cache; opening the file asks the server.
-	links, statErr = s.links(statOpen(d, temp))
+	// That count may come from a cache. Of a name that was just made nothing is cached, and opening a file asks an NFS server.
+	final, finalErr := d.Lstat(name)
+	if links, finalErr := s.links(final, finalErr); err == nil && finalErr == nil && links == 2 {
+		return nil
+	}
+	own, statErr := statOpen(d, temp)
+	links, statErr = s.links(own, statErr)
 	switch {
-	case statErr == nil && links == 2:
+	case statErr == nil && (links == 2 || finalErr == nil && os.SameFile(own, final)):
 		return nil
 	case isAbsent(statErr) && err == nil:
 		return nil // a Delete of the name came after us and took both
@@ -132,8 +138,7 @@ func (s *Store) settleLink(d *os.Root, temp, name string, err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return s.refused(d, name)
 	}
-	// Some volumes refuse the loser of a race with another error.
-	if _, statErr := d.Lstat(name); statErr == nil {
+	if finalErr == nil { // some volumes refuse the loser of a race with another error
 		return s.refused(d, name)
 	}
 	return err

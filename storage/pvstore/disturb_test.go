@@ -173,6 +173,32 @@ func TestALostReplyOfLinkIsNoConflictWithOneself(t *testing.T) {
 	require.ErrorIs(t, err, storage.ErrExists)
 }
 
+func TestALinkThatWasNotMadeIsNotBelieved(t *testing.T) {
+	dir := volume(t)
+	s := disturbed(t, dir, func(step, _ string, f func() error) error {
+		if step == "link" {
+			return nil
+		}
+		return f()
+	})
+	_, err := s.Create(t.Context(), "a", strings.NewReader("x"), nil)
+	require.ErrorIs(t, err, storage.ErrUnavailable)
+	assert.Empty(t, keysOf(t, s, nil))
+	assert.Empty(t, hidden(t, dir))
+}
+
+func TestDeleteFsyncsEachFolderOnce(t *testing.T) {
+	s := open(t, volume(t), nil)
+	put(t, s, "box/a", "x")
+	put(t, s, "box/b", "")
+	put(t, s, "media/c", "x")
+	var d disturbance
+	s.disturb = d.do
+	require.NoError(t, s.Delete(t.Context(), "box/a", "media/c", "box/b", "box/gone", "nowhere/d"))
+	steps := slices.DeleteFunc(d.steps, func(s string) bool { return s == "stat root" || s == "stat" || s == "open folder" })
+	assert.Equal(t, []string{"read folder", "unlink", "unlink", "fsync folder", "read folder", "unlink", "fsync folder"}, steps)
+}
+
 func TestADeleteDuringACreateNeverPublishesItsTemporaryFile(t *testing.T) {
 	for _, row := range []struct {
 		why           string
@@ -236,6 +262,9 @@ func TestADeleteThatMeetsAnErrorNamesWhatMayBeLeft(t *testing.T) {
 				s.disturb = nil
 				if no == syscall.ESTALE {
 					require.NoError(t, err, why)
+				}
+				if step == "fsync folder" && no != syscall.ESTALE {
+					require.Error(t, err, why)
 				}
 				failed := storage.FailedKeys(err)
 				if err != nil {

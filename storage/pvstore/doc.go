@@ -23,10 +23,12 @@
 // temporary file decides, not the reply. An empty object is made by an exclusive open alone: it needs no link.
 // Folders on the way to a new object are fsynced too, once by each process.
 //
-// Lookups are fresh because no directory stays open between calls: each call opens every directory from the root down to the object's, and opening is where an
-// NFS client asks the server (close-to-open consistency). On volumes that other hosts change, a file that is not found is looked for in the listing of its
-// folder before it is said to be absent, and a folder is read until two reads are equal, at most 16 times, then it is [storage.ErrUnavailable]. On local file systems one read is enough. A stale handle
-// (ESTALE) makes the call start over, at most 5 times. No locks are used, so NFS may be mounted with nolock.
+// Lookups are fresh because no directory stays open between calls: each call opens every directory from the root down to the object's. That is where an
+// NFS client asks the server whether the directory changed (close-to-open consistency), and if so drops what it remembers of names in it, also of absent ones. Where
+// that is not known to be exact (NFS 3, whose time stamps may be coarse, and types of file systems that are not known), a file that is
+// not found is looked for in the listing of its folder before it is said to be absent. A folder on a volume that other hosts change is read until two reads are
+// equal, at most 16 times, then it is [storage.ErrUnavailable]. A stale handle (ESTALE) makes the call start over, at most 5 times. No locks are used, so
+// NFS may be mounted with nolock.
 //
 // # Volumes
 //
@@ -49,14 +51,13 @@
 //   - hard (the default) waits for a server that is away. With soft and softerr a call fails with [storage.ErrUnavailable] instead, and a Create that fails so
 //     may have created its object. Both are served. A call that hangs on a hard mount cannot be cancelled; [Store.Ping] can, so ask it first.
 //   - nocto is refused: it makes opening trust the cache, and lookups stale.
-//   - lookupcache, acdirmax and actimeo may keep their defaults. They bound how long lookups may be stale that open nothing, and the driver opens. A server whose
-//     time stamps of directories are coarse (ext3, some appliances on NFS 3) can hide a change within one tick even from who asks: there use
-//     lookupcache=pos. noac and sync are not needed and cost much.
+//   - lookupcache, acdirmax and actimeo may keep their defaults: they bound how long a lookup that opens nothing may be stale, and the driver
+//     opens. noac and sync are not needed and cost much. Prefer version 4 to 3: there a miss costs no read of the folder.
 //   - A server that is exported async acknowledges before its disk has the data, and no fsync of ours helps. Export it sync.
 //
 // # What a deleted object leaves
 //
 // Delete removes the file, and temporary files of that name that a Create left when it died; temporary files of other names go by age, with [Store.Clean] or a Delete
-// in the same folder. A file that is deleted while a client of NFS reads it stays as .nfs… until that client closes it;
-// [Store.Residue] finds both. Snapshots and backups are beyond the driver, see [Store.Retention].
+// in the same folder. A file that is deleted while a client of NFS or FUSE reads it stays as .nfs… or .fuse_hidden… until that client
+// closes it; [Store.Residue] finds both. Snapshots and backups are beyond the driver, see [Store.Retention].
 package pvstore

@@ -88,7 +88,7 @@ func (s *Store) openObject(key string) (f *os.File, fi fs.FileInfo, err error) {
 }
 
 // confirm returns err, unless it says that there is no such file or folder although what should hold it, read anew, lists it: then the lookup was
-// answered from a cache, which is told as a stale handle and so tried again. Local file systems need no confirmation.
+// answered from a cache, which is told as a stale handle and so tried again. Only distant file systems need it: it costs a read of the folder.
 func (s *Store) confirm(err error, name string, k kind) error {
 	if s.nature != distant || !isAbsent(err) {
 		return err
@@ -96,7 +96,7 @@ func (s *Store) confirm(err error, name string, k kind) error {
 	for name != "" {
 		folder, last := path.Split(name)
 		name = strings.TrimSuffix(folder, "/")
-		entries, readErr := s.readFolder(name)
+		entries, _, readErr := s.readOnce(name)
 		if isAbsent(readErr) {
 			k = dir // the folder itself has to be looked for
 			continue

@@ -13,8 +13,8 @@ import (
 	"github.com/genesys/voicemail/storage"
 )
 
-// Residue is a file beside the objects that may hold the bytes of one: the temporary file of a Create that is under way or died, or what an NFS
-// client keeps of a file that was deleted while it was open (.nfs…), until it is closed.
+// Residue is a file beside the objects that may hold the bytes of one: the temporary file of a Create that is under way or died, or what a client
+// keeps of a file that was deleted while it was open (.nfs… on NFS, .fuse_hidden… on FUSE), until it is closed.
 type Residue struct {
 	// Folder is what the names of the objects in the same folder start with; empty, or ends with a slash.
 	Folder string
@@ -106,7 +106,7 @@ func (s *Store) visitResidue(folder, prefix, name string, visit func(Residue, *o
 		if r.Key = folder + target; !strings.HasPrefix(r.Key, prefix) {
 			return nil
 		}
-	} else if !strings.HasPrefix(name, ".nfs") {
+	} else if !strings.HasPrefix(name, ".nfs") && !strings.HasPrefix(name, ".fuse_hidden") {
 		return nil
 	}
 	d, err := s.folder(strings.TrimSuffix(s.prefix+folder, "/"))

@@ -32,6 +32,7 @@ func TestResidueIsFoundAndOldTemporaryFilesAreCleaned(t *testing.T) {
 	leave(t, dir, "in/media/1/"+tempName("a"), 10, 2*time.Hour)
 	leave(t, dir, "in/media/1/"+tempName("ab"), 20, time.Minute)
 	leave(t, dir, "in/media/2/.nfs0001", 30, 2*time.Hour)
+	leave(t, dir, "in/media/3/.fuse_hidden00001e4f00000006", 50, 2*time.Hour)
 	leave(t, dir, "in/media/2/.other", 1, 2*time.Hour)
 	leave(t, dir, "in/media/2/.tmp-short.a", 1, 2*time.Hour)
 	leave(t, dir, "in/"+tempName("top"), 40, 2*time.Hour)
@@ -47,8 +48,8 @@ func TestResidueIsFoundAndOldTemporaryFilesAreCleaned(t *testing.T) {
 		return all
 	}
 	a, ab := Residue{Folder: "media/1/", Key: "media/1/a", Size: 10}, Residue{Folder: "media/1/", Key: "media/1/ab", Size: 20}
-	nfs, top := Residue{Folder: "media/2/", Size: 30}, Residue{Key: "top", Size: 40}
-	assert.Equal(t, map[Residue]bool{a: true, ab: true, nfs: true, top: true}, found(""))
+	nfs, fuse, top := Residue{Folder: "media/2/", Size: 30}, Residue{Folder: "media/3/", Size: 50}, Residue{Key: "top", Size: 40}
+	assert.Equal(t, map[Residue]bool{a: true, ab: true, nfs: true, fuse: true, top: true}, found(""))
 	assert.Equal(t, map[Residue]bool{a: true, ab: true}, found("media/1/a"))
 	assert.Equal(t, map[Residue]bool{ab: true}, found("media/1/ab"))
 	assert.Equal(t, map[Residue]bool{nfs: true}, found("media/2/anything"), "whose bytes it holds is not known")
@@ -63,7 +64,7 @@ func TestResidueIsFoundAndOldTemporaryFilesAreCleaned(t *testing.T) {
 	n, err := s.Clean(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 2, n)
-	assert.Equal(t, map[Residue]bool{ab: true, nfs: true}, found(""))
+	assert.Equal(t, map[Residue]bool{ab: true, nfs: true, fuse: true}, found(""))
 	assert.Equal(t, []string{"media/1/a"}, keysOf(t, s, nil))
 }
 

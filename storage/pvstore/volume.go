@@ -28,6 +28,8 @@ type nature int
 const (
 	// distant: other hosts change it, what this host sees of it may be cached, and no read of a directory is one instant.
 	distant nature = iota
+	// coherent: as distant, but a lookup in a directory that was just opened is never older than that.
+	coherent
 	// local: lookups are never stale, but a directory may change while it is read.
 	local
 	// instant: local, and one getdents64 that takes a whole directory is one instant, since it holds the directory's lock.
@@ -49,9 +51,10 @@ const mountInstead = "; mount NFS 4, CephFS or another file system with hard lin
 var fileSystems = [...]fileSystem{
 	{"ext2 ext3 ext4 xfs tmpfs", instant, "reads a directory under its lock"},
 	{"btrfs zfs f2fs bcachefs overlay ramfs", local, "may give up the lock of a directory between entries"},
-	{"nfs nfs4", distant, "link is exclusive at the server, opening a file or directory asks the server"},
-	{"ceph fuse.ceph fuse.ceph-fuse", distant, "the metadata server decides a link"},
-	{"lustre gpfs", distant, "caches are kept coherent by distributed locks"},
+	{"nfs4", coherent, "link is exclusive at the server; opening a directory asks for its change attribute, and a changed one drops what is cached of it"},
+	{"nfs", distant, "as nfs4, but version 3 tells changes by a time stamp, which may be too coarse to tell the last one"},
+	{"ceph fuse.ceph fuse.ceph-fuse", coherent, "the metadata server decides a link, and revokes what clients cache"},
+	{"lustre gpfs", coherent, "caches are kept coherent by distributed locks"},
 	{"fuse.mfs", distant, "measured: of 16 racing links on two mounts one wins"},
 	{"fuse.glusterfs", unsuited, "two creators of one name can both win where it is distributed over bricks" + mountInstead},
 	{"cifs smb2 smb3 smbfs", unsuited, "shares over SMB have no hard links, or none that is known to be exclusive; use the NFS protocol of the same service, or an object storage driver"},
