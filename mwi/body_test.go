@@ -19,7 +19,7 @@ func TestBodiesOfOtherSystemsAreRead(t *testing.T) {
 		want Summary
 	}{
 		"status, account and counts": {"Messages-Waiting: yes\r\nMessage-Account: sip:5001@pbx.example\r\nVoice-Message: 2/8 (0/2)\r\n",
-			Summary{Account: account, Counts: Counts{2, 8, 0, 2}}},
+			Summary{Account: account, Counts: counted(2, 8, 0, 2)}},
 		"no urgent counts":           {"Messages-Waiting: yes\r\nVoice-Message: 1/0\r\n", Summary{Counts: Counts{New: 1}}},
 		"only old ones":              {"Messages-Waiting: no\r\nVoice-Message: 0/2 (0/0)\r\n", Summary{Counts: Counts{Old: 2}}},
 		"other case":                 {"MESSAGES-WAITING: YES\r\nvoice-message: 1/0\r\n", Summary{Counts: Counts{New: 1}}},
@@ -28,8 +28,8 @@ func TestBodiesOfOtherSystemsAreRead(t *testing.T) {
 		"no end of the last line":    {"Messages-Waiting: yes\r\nVoice-Message: 1/0", Summary{Counts: Counts{New: 1}}},
 		"an empty line at the end":   {"Messages-Waiting: yes\r\nVoice-Message: 1/0\r\n\r\n", Summary{Counts: Counts{New: 1}}},
 		"no space behind the colon":  {"Messages-Waiting:yes\r\nVoice-Message:1/0(0/0)\r\n", Summary{Counts: Counts{New: 1}}},
-		"spaces and tabs":            {"Messages-Waiting \t:\t yes \r\nVoice-Message : 1 / 2 ( 0 /\t1 ) \r\n", Summary{Counts: Counts{1, 2, 0, 1}}},
-		"lines that go on":           {"Messages-Waiting:\r\n yes\r\nVoice-Message: 1/2\r\n\t(0/1)\r\n", Summary{Counts: Counts{1, 2, 0, 1}}},
+		"spaces and tabs":            {"Messages-Waiting \t:\t yes \r\nVoice-Message : 1 / 2 ( 0 /\t1 ) \r\n", Summary{Counts: counted(1, 2, 0, 1)}},
+		"lines that go on":           {"Messages-Waiting:\r\n yes\r\nVoice-Message: 1/2\r\n\t(0/1)\r\n", Summary{Counts: counted(1, 2, 0, 1)}},
 		"leading zeros":              {"Messages-Waiting: yes\r\nVoice-Message: 01/002\r\n", Summary{Counts: Counts{New: 1, Old: 2}}},
 		"account in angle brackets":  {"Messages-Waiting: no\r\nMessage-Account: <sip:5001@pbx.example>\r\n", Summary{Account: account}},
 		"account without a scheme":   {"Messages-Waiting: no\r\nMessage-Account: 5001@pbx.example\r\n", Summary{Account: "5001@pbx.example"}},
@@ -38,7 +38,7 @@ func TestBodiesOfOtherSystemsAreRead(t *testing.T) {
 		"other kinds of messages":    {"Messages-Waiting: yes\r\nVoice-Message: 1/0\r\nFax-Message: 2/3 (1/1)\r\nVideo-Message: 0/1\r\nNone: 1/1\r\n", Summary{Counts: Counts{New: 1}}},
 		"another line":               {"Messages-Waiting: no\r\nUpdate-Reason: NEW\r\nVoice-Message: 0/1\r\n", Summary{Counts: Counts{Old: 1}}},
 		"headers of single messages": {"Messages-Waiting: yes\r\nVoice-Message: 1/0\r\n\r\nFrom: <sip:5550100@pbx.example>\r\nVoice-Message: 9/9\r\n\r\nnot even a header\x00", Summary{Counts: Counts{New: 1}}},
-		"counts beyond 32 bits":      {"Messages-Waiting: yes\r\nVoice-Message: 4294967296/18446744073709551616 (99999999999/0)\r\n", Summary{Counts: Counts{most, most, most, 0}}},
+		"counts beyond 32 bits":      {"Messages-Waiting: yes\r\nVoice-Message: 4294967296/18446744073709551616 (99999999999/0)\r\n", Summary{Counts: counted(most, most, most, 0)}},
 		"the largest count":          {"Messages-Waiting: yes\r\nVoice-Message: 4294967295/0\r\n", Summary{Counts: Counts{New: most}}},
 		"a lamp to light":            {"Messages-Waiting: yes\r\n", Summary{Uncounted: true}},
 		"a lamp to put out":          {"Messages-Waiting: no\r\n", Summary{}},
@@ -112,7 +112,7 @@ func TestABodyThatMakesNoSenseIsRefused(t *testing.T) {
 }
 
 func FuzzUnmarshalText(f *testing.F) {
-	for _, s := range []Summary{{}, {Uncounted: true}, {Account: "sip:5001@pbx.example", Counts: Counts{4, 8, 1, 2}}} {
+	for _, s := range []Summary{{}, {Uncounted: true}, {Account: "sip:5001@pbx.example", Counts: counted(4, 8, 1, 2)}} {
 		b, err := s.MarshalText()
 		require.NoError(f, err)
 		f.Add(b)
@@ -130,4 +130,8 @@ func FuzzUnmarshalText(f *testing.F) {
 		require.NoError(t, second.UnmarshalText(text))
 		require.Equal(t, first, second)
 	})
+}
+
+func counted(fresh, old, freshUrgent, oldUrgent int) Counts {
+	return Counts{New: fresh, Old: old, NewUrgent: freshUrgent, OldUrgent: oldUrgent}
 }

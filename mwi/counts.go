@@ -1,6 +1,6 @@
 package mwi
 
-// Counts is what is in a mailbox. The urgent messages are a part of the new and of the old ones.
-type Counts struct {
-	New, Old, NewUrgent, OldUrgent int
-}
+import "github.com/genesys/voicemail"
+
+// Counts is what is in a mailbox, as [voicemail.Mailbox] counts it.
+type Counts = voicemail.Counts

@@ -52,7 +52,7 @@ func (e *Error) Error() string {
 	b.WriteString(e.Driver)
 	b.WriteString(": ")
 	b.WriteString(e.Op)
-	if e.Kind != nil {
+	if e.Kind != nil && !errors.Is(e.Err, e.Kind) { // not twice
 		b.WriteString(": ")
 		b.WriteString(e.Kind.Error())
 	}
