@@ -26,8 +26,8 @@
 // Lookups are fresh because no directory stays open between calls: each call opens every directory from the root down to the object's. That is where an
 // NFS client asks the server whether the directory changed (close-to-open consistency), and if so drops what it remembers of names in it, also of absent ones. Where
 // that is not known to be exact (NFS 3, whose time stamps may be coarse, and types of file systems that are not known), a file that is
-// not found is looked for in the listing of its folder before it is said to be absent. A folder on a volume that other hosts change is read until two reads are
-// equal, at most 16 times, then it is [storage.ErrUnavailable]. A stale handle (ESTALE) makes the call start over, at most 5 times. No locks are used, so
+// not found is looked for in the listing of its folder before it is said to be absent. A folder that one system call does not read in one instant (ext4, XFS and tmpfs do) is
+// read until two reads are equal, at most 16 times, then it is [storage.ErrUnavailable]. A stale handle (ESTALE) makes the call start over, at most 5 times. No locks are used, so
 // NFS may be mounted with nolock.
 //
 // # Volumes
