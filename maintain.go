@@ -23,6 +23,8 @@ type MaintainReport struct {
 	// Marks, Entries and Recordings that nothing refers to were taken away: state without a message, index entries without a message, audio
 	// without a message.
 	Marks, Entries, Recordings int
+	// Remains of interrupted writes were removed from a storage that keeps such (see storage.Cleaner), of all its tenants.
+	Remains int
 	// Revisions of settings that were superseded for a day were taken away.
 	Revisions int
 }
@@ -46,7 +48,7 @@ func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
 		k.mailbox(ctx, m)
 	}
 	for _, region := range s.regions.names() {
-		if err := k.media(ctx, region); err != nil {
+		if err := first(k.media(ctx, region), k.clean(ctx, region)); err != nil {
 			k.failed("", in(region, err))
 		}
 	}
@@ -314,6 +316,17 @@ func (k *keeper) media(ctx context.Context, region string) error {
 		old, refs = append(old, info.Key), append(refs, ref)
 	}
 	return flush()
+}
+
+// clean removes what the storage itself keeps of interrupted work.
+func (k *keeper) clean(ctx context.Context, region string) error {
+	cleaner, ok := storage.As[storage.Cleaner](k.regions.Stores[region])
+	if !ok {
+		return nil
+	}
+	n, err := cleaner.Clean(ctx)
+	k.report.Remains += n
+	return err
 }
 
 // maintainBatch bounds how many names a pass holds in memory.

@@ -69,6 +69,13 @@ type Retainer interface {
 	Retention(ctx context.Context) (Retention, error)
 }
 
+// Cleaner removes what Creates left that were cut off by a crash, where such a thing stays in the storage and no listing shows it: the temporary
+// files of a volume.
+type Cleaner interface {
+	// Clean removes what is so old that no Create can still be at it, and returns how many there were.
+	Clean(ctx context.Context) (removed int, err error)
+}
+
 // Retention describes the copies that a storage may still hold after a Delete that succeeded. The zero value: none that the storage
 // knows of.
 type Retention struct {

@@ -187,7 +187,7 @@ func (s *series) begin(f *fixture) {
 
 // told hears of every name that was created, or could not be.
 func (f *fixture) told(names ...string) {
-	if strings.HasPrefix(names[0], f.space.Callers()) {
+	if len(names) > 0 && strings.HasPrefix(names[0], f.space.Callers()) {
 		f.once.Do(func() { close(f.indexed) })
 	}
 }

@@ -42,6 +42,9 @@ type fault struct {
 }
 
 func (f fault) in(folder string) faultstore.Fault {
+	if f.pattern == "" { // the call has no names
+		folder = ""
+	}
 	return faultstore.Fault{Op: f.op, Pattern: folder + f.pattern, N: f.nth, Mode: f.mode}
 }
 
@@ -54,9 +57,12 @@ func pointsOf(calls []faultstore.Call, folder string, start int) []point {
 		if i < start {
 			continue
 		}
-		p := point{op: c.Op, several: len(c.Keys) > 1, pattern: patternOf(strings.TrimPrefix(c.Keys[0], folder))}
+		p := point{op: c.Op, several: len(c.Keys) > 1}
+		if len(c.Keys) > 0 {
+			p.pattern = patternOf(strings.TrimPrefix(c.Keys[0], folder))
+		}
 		for _, earlier := range calls[:i+1] {
-			if earlier.Op == c.Op && slices.ContainsFunc(earlier.Keys, func(key string) bool { return match(folder+p.pattern, key) }) {
+			if earlier.Op == c.Op && len(c.Keys) == 0 || earlier.Op == c.Op && slices.ContainsFunc(earlier.Keys, func(key string) bool { return match(folder+p.pattern, key) }) {
 				p.nth++
 			}
 		}

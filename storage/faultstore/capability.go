@@ -27,6 +27,9 @@ func (s *Store) Unwrap() storage.Store {
 	if c, ok := storage.As[storage.Signer](s.inner); ok {
 		next = &signer{link{s, next}, s, c}
 	}
+	if c, ok := storage.As[storage.Cleaner](s.inner); ok {
+		next = &cleaner{link{s, next}, s, c}
+	}
 	return next
 }
 
@@ -120,4 +123,18 @@ func (s *signer) SignURL(ctx context.Context, key string, ttl time.Duration) (ur
 		return err
 	}, key)
 	return unless(err, url)
+}
+
+type cleaner struct {
+	link
+	store *Store
+	inner storage.Cleaner
+}
+
+func (c *cleaner) Clean(ctx context.Context) (removed int, err error) {
+	err = c.store.do(ctx, Clean, func() error {
+		removed, err = c.inner.Clean(ctx)
+		return err
+	})
+	return unless(err, removed)
 }

@@ -29,6 +29,7 @@ const (
 	Delete Op = "delete"
 	List   Op = "list"
 
+	Clean     Op = "clean"     // storage.Cleaner
 	Copy      Op = "copy"      // storage.Copier
 	Find      Op = "find"      // storage.TagFinder
 	Ping      Op = "ping"      // storage.Pinger
@@ -37,7 +38,7 @@ const (
 )
 
 func ops() []Op {
-	return []Op{Create, Open, Read, Stat, Delete, List, Copy, Find, Ping, Retention, Sign}
+	return []Op{Create, Open, Read, Stat, Delete, List, Clean, Copy, Find, Ping, Retention, Sign}
 }
 
 // Mode is how much of a call happens.

@@ -31,6 +31,8 @@ func (everything) FindByTag(context.Context, string, string) iter.Seq2[string, e
 	}
 }
 
+func (everything) Clean(context.Context) (int, error) { return 1, nil }
+
 func (everything) Retention(context.Context) (storage.Retention, error) {
 	return storage.Retention{Versioned: true}, nil
 }
@@ -84,6 +86,7 @@ func calls(t *testing.T, s storage.Store) map[faultstore.Op]func(ctx context.Con
 			return nil
 		},
 		faultstore.Ping:      func(ctx context.Context) error { return errOf(as[storage.Pinger](t, s).Ping(ctx)) },
+		faultstore.Clean:     func(ctx context.Context) error { return errOf(as[storage.Cleaner](t, s).Clean(ctx)) },
 		faultstore.Retention: func(ctx context.Context) error { return errOf(as[storage.Retainer](t, s).Retention(ctx)) },
 		faultstore.Sign: func(ctx context.Context) error {
 			return errOf(as[storage.Signer](t, s).SignURL(ctx, "a", time.Minute))

@@ -31,7 +31,7 @@ type Options struct {
 	PageSize int
 }
 
-// Store is a [storage.Store] in a directory on a volume, with the capabilities [storage.Pinger] and [storage.Retainer].
+// Store is a [storage.Store] in a directory on a volume, with the capabilities [storage.Cleaner], [storage.Pinger] and [storage.Retainer].
 type Store struct {
 	dir      string
 	prefix   string // empty, or ends with a slash
@@ -54,6 +54,7 @@ var (
 	_ storage.Store    = (*Store)(nil)
 	_ storage.Pinger   = (*Store)(nil)
 	_ storage.Retainer = (*Store)(nil)
+	_ storage.Cleaner  = (*Store)(nil)
 )
 
 // Open opens the store in dir, which [Init] has prepared. It never creates the marker of the volume: a directory without one is
