@@ -1,11 +1,20 @@
 # Whatever a target fetches lands in .tools, which git ignores.
 
 GOLANGCI_LINT_VERSION := v2.15.0
+VERSITYGW_VERSION := v1.8.0
+# Azurite's version is pinned, with all that it needs, in internal/testserver/azurite.
 
 tools := $(CURDIR)/.tools
 golangci-lint := $(tools)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+versitygw := $(tools)/versitygw-$(VERSITYGW_VERSION)/versitygw
+azurite := $(tools)/azurite/node_modules/azurite/dist/src/blob/main.js
+testserver := $(tools)/testserver
+
+# beside runs a command while the servers run that tests of drivers need.
+beside := $(testserver) -azurite $(azurite) -versitygw $(versitygw) --
 
 BENCH ?= .
+PKG ?= ./...
 FUZZTIME ?= 10s
 
 .PHONY: help
@@ -13,16 +22,26 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 .PHONY: quick
-quick: ## all tests, once and without the race detector
+quick: ## the tests that need no server, once and without the race detector
 	go test ./...
 
 .PHONY: test
-test: servers ## all tests, with the race detector and in random order
-	go test -race -shuffle=on ./...
+test: servers ## all tests, with the race detector and in random order; PKG=./storage/... chooses
+	$(beside) go test -race -shuffle=on $(PKG)
 
-# servers is what the tests of drivers run against: each server is a file target below $(tools), pinned by version, that servers depends on.
 .PHONY: servers
-servers:
+servers: $(azurite) $(versitygw) ## fetch and build what runs the servers
+	go build -o $(testserver) ./internal/testserver/run
+
+$(versitygw):
+	GOBIN=$(@D) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
+
+# npm checks each package against the hash in the lock file. touch comes last, so that an install that was cut off is done anew.
+$(azurite): internal/testserver/azurite/package.json internal/testserver/azurite/package-lock.json
+	mkdir -p $(tools)/azurite
+	cp $^ $(tools)/azurite
+	npm ci --prefix $(tools)/azurite --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
 
 .PHONY: lint
 lint: $(golangci-lint) ## formatting, go.mod, go vet, golangci-lint
@@ -35,8 +54,8 @@ $(golangci-lint):
 	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 
 .PHONY: bench
-bench: ## all benchmarks; BENCH=regexp chooses
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: servers ## all benchmarks; BENCH=regexp chooses
+	$(beside) go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME
@@ -49,8 +68,8 @@ fuzz: ## each fuzz target for FUZZTIME
 	done
 
 .PHONY: cover
-cover: ## coverage of each function, in coverage.out, and the total
-	go test -coverpkg=./... -coverprofile=coverage.out ./...
+cover: servers ## coverage of each function, in coverage.out, and the total
+	$(beside) go test -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
 
 .PHONY: clean

@@ -1,0 +1,9 @@
+package main
+
+import "syscall"
+
+// attributes put a process into a group of its own, so that an interrupt at the terminal reaches it through this process only; and let the kernel kill it when this process is
+// killed.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
