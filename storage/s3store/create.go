@@ -1,0 +1,213 @@
+package s3store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/genesys/voicemail/storage"
+)
+
+// Create implements [storage.Store], in one PutObject at every size (S3 takes up to 5 GiB). The body is read twice: its hash is signed.
+//
+// Tags are stored as they are where S3 allows them. A character that it does not allow is stored as = and two hexadecimal digits for each of its bytes, and a value
+// is cut at 256 UTF-16 units, so that an odd caller does not cost the message. More than ten tags, or a name that is empty, longer than 128
+// units, or reserved (aws:) is [storage.ErrInvalid].
+func (s *Store) Create(ctx context.Context, key string, r io.ReadSeeker, opts *storage.CreateOptions) (storage.Info, error) {
+	if err := s.begin(ctx, "create", key); err != nil {
+		return storage.Info{}, err
+	}
+	if opts == nil {
+		opts = &storage.CreateOptions{}
+	}
+	info, err := s.create(ctx, key, r, opts)
+	if err != nil {
+		return storage.Info{}, fail("create", key, err)
+	}
+	return info, nil
+}
+
+func (s *Store) create(ctx context.Context, key string, r io.ReadSeeker, opts *storage.CreateOptions) (storage.Info, error) {
+	b, err := newBody(ctx, r)
+	if err != nil {
+		return storage.Info{}, err
+	}
+	in := &s3.PutObjectInput{}
+	if opts.ContentType != "" {
+		in.ContentType = &opts.ContentType
+	}
+	if in.Tagging, err = tagging(opts.Tags); err != nil {
+		return storage.Info{}, err
+	}
+	doubtful := false // a try whose outcome is not known was made
+	for range maxTries {
+		out, err := s.put(ctx, key, b, in, &doubtful)
+		switch {
+		case err == nil:
+			return s.created(ctx, key, b.size, out)
+		case !hasStatus(err, http.StatusPreconditionFailed):
+			return storage.Info{}, unknown(err, doubtful)
+		}
+		if doubtful {
+			info, ours, err := s.readBack(ctx, key, b)
+			switch {
+			case ours:
+				return info, nil
+			case err == nil:
+				return storage.Info{}, &failure{kind: storage.ErrExists}
+			case !isKind(err, storage.ErrNotExist) || !s.versioned.Load():
+				return storage.Info{}, unknown(err, true)
+			}
+		}
+		if !s.versioned.Load() {
+			return storage.Info{}, &failure{kind: storage.ErrExists}
+		}
+		if purged, err := s.purgeMarkers(ctx, key, doubtful); err != nil || !purged {
+			return storage.Info{}, err
+		}
+	}
+	return storage.Info{}, because(storage.ErrUnavailable, "the server refuses the creation, and shows no object")
+}
+
+// put creates an object if there is none of that name.
+func (s *Store) put(ctx context.Context, key string, b *body, in *s3.PutObjectInput, doubtful *bool) (*s3.PutObjectOutput, error) {
+	var put s3.PutObjectInput
+	if in != nil {
+		put = *in
+	}
+	put.Bucket, put.Key, put.IfNoneMatch, put.ContentLength = s.bucket, s.name(key), aws.String("*"), &b.size
+	return call(ctx, s, s.bound(b.size), func(ctx context.Context) (*s3.PutObjectOutput, error) {
+		if s.untagged.Load() {
+			put.Tagging = nil
+		}
+		var reader *bodyReader
+		if b.size > 0 {
+			reader = b.try(ctx)
+			put.Body = reader
+		}
+		out, err := s.client.PutObject(ctx, &put, s.options)
+		if reader != nil {
+			if bodyErr := reader.done(); bodyErr != nil && err != nil {
+				return nil, bodyErr
+			}
+		}
+		if err == nil {
+			if aws.ToString(out.VersionId) != "" {
+				s.versioned.Store(true)
+			}
+			return out, nil
+		}
+		f := explain(err)
+		if f.status == http.StatusNotImplemented && put.Tagging != nil {
+			// The others go without from now on; if it was not for the tags, this comes again.
+			s.untagged.Store(true)
+			f.pace = soon
+			f.undone = true
+		}
+		if !f.undone {
+			*doubtful = true
+		}
+		return nil, f
+	})
+}
+
+// created returns what is known of an object that was just created.
+func (s *Store) created(ctx context.Context, key string, size int64, out *s3.PutObjectOutput) (storage.Info, error) {
+	at, ok := awsmiddleware.GetServerTime(out.ResultMetadata)
+	if !ok {
+		info, err := s.stat(ctx, key)
+		return info, unknown(err, true)
+	}
+	return storage.Info{Key: key, Size: size, Modified: at.UTC().Truncate(time.Second)}, nil
+}
+
+// unknown returns err, as one that leaves the outcome open if a try before it was doubtful.
+func unknown(err error, doubtful bool) error {
+	var f *failure
+	if !doubtful || !errors.As(err, &f) || errors.Is(f.kind, storage.ErrUnavailable) {
+		return err
+	}
+	return &failure{kind: storage.ErrUnavailable, why: errors.Join(errors.New("an earlier try may have created the object"), f.why), status: f.status, code: f.code}
+}
+
+// readBack reports whether the object has the content of b: then a try whose answer was lost has created it.
+func (s *Store) readBack(ctx context.Context, key string, b *body) (info storage.Info, ours bool, err error) {
+	o, err := s.open(ctx, key, nil)
+	if err != nil {
+		return storage.Info{}, false, err
+	}
+	defer o.Close()
+	if o.info.Size != b.size {
+		return storage.Info{}, false, nil
+	}
+	if b.size == 0 {
+		return o.info, true, nil
+	}
+	r := b.try(ctx)
+	defer r.done()
+	theirs, own := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, err := io.ReadFull(o, theirs)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return storage.Info{}, false, err
+		}
+		m, ownErr := io.ReadFull(r, own[:max(n, 1)])
+		if n == 0 && errors.Is(ownErr, io.EOF) {
+			return o.info, true, nil
+		}
+		if ownErr != nil {
+			return storage.Info{}, false, ownErr
+		}
+		if !bytes.Equal(theirs[:n], own[:m]) {
+			return storage.Info{}, false, nil
+		}
+	}
+}
+
+// purgeMarkers makes a name free that only delete markers hold, as on servers that count them as objects. It reports false, with
+// ErrExists, if there is an object.
+func (s *Store) purgeMarkers(ctx context.Context, key string, doubtful bool) (bool, error) {
+	// Only a look at the object is asked of the rights of those who deposit and do not delete.
+	_, err := s.stat(ctx, key)
+	if err == nil || isKind(err, storage.ErrPermission) {
+		return false, &failure{kind: storage.ErrExists}
+	}
+	if !isKind(err, storage.ErrNotExist) {
+		return false, unknown(err, doubtful)
+	}
+	found, err := s.versionsOf(ctx, key)
+	if err != nil {
+		return false, unknown(err, doubtful)
+	}
+	if found.current {
+		return false, &failure{kind: storage.ErrExists}
+	}
+	if len(found.markers) == 0 {
+		// It was deleted while we looked, or else the refused try may have been the second of ours.
+		if doubtful {
+			return false, because(storage.ErrUnavailable, "an earlier try may have created the object, and it is gone")
+		}
+		return true, nil
+	}
+	for _, v := range append(found.data, found.markers...) {
+		// With versioning suspended everybody's version has the same id, and what is deleted may be what another creates now.
+		if v.id == nullVersion {
+			return false, because(storage.ErrUnavailable, "a delete marker of the time when versioning was suspended holds the name; Delete removes it")
+		}
+	}
+	for _, batch := range [][]version{found.data, found.markers} {
+		for _, err := range s.deleteVersions(ctx, batch) {
+			if err != nil {
+				return false, unknown(err, doubtful)
+			}
+		}
+	}
+	return true, nil
+}
