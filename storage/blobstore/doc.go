@@ -1,0 +1,2 @@
+// Package blobstore keeps objects in a container of Azure Blob Storage.
+package blobstore
