@@ -51,25 +51,31 @@ func again[T any](ctx context.Context, send func() (T, error)) (T, error) {
 		if err == nil {
 			return out, nil
 		}
-		var zero T
-		if ctx.Err() != nil {
-			return zero, ctx.Err()
+		if ctx.Err() == nil {
+			err = pause(ctx, explain(err), try)
+		} else {
+			err = ctx.Err()
 		}
-		f := explain(err)
-		tries := maxTries
-		if f.pace == conflict {
-			tries = maxConflicts
-		}
-		if f.pace == never || try >= tries {
-			return zero, f
-		}
-		if err := wait(ctx, f.pace, try); err != nil {
+		if err != nil {
+			var zero T
 			return zero, err
 		}
 	}
 }
 
-// wait waits before the try after the given one.
+// pause waits after a try that failed so. It returns f if it was the last one.
+func pause(ctx context.Context, f *failure, try int) error {
+	tries := maxTries
+	if f.pace == conflict {
+		tries = maxConflicts
+	}
+	if f.pace == never || try >= tries {
+		return f
+	}
+	return wait(ctx, f.pace, try)
+}
+
+// wait waits after a try, for a random time.
 func wait(ctx context.Context, p pace, try int) error {
 	first := firstWait
 	if p == slow {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,76 +47,82 @@ func (s *Store) create(ctx context.Context, key string, r io.ReadSeeker, opts *s
 	if in.Tagging, err = tagging(opts.Tags); err != nil {
 		return storage.Info{}, err
 	}
-	doubtful := false // a try whose outcome is not known was made
-	for range maxTries {
-		out, err := s.put(ctx, key, b, in, &doubtful)
-		switch {
-		case err == nil:
+	doubtful := false // a try was made whose outcome is not known
+	for try := 1; ; try++ {
+		out, err := s.put(ctx, key, b, in)
+		if err == nil {
 			return s.created(ctx, key, b.size, out)
-		case !hasStatus(err, http.StatusPreconditionFailed):
-			return storage.Info{}, unknown(err, doubtful)
 		}
-		if doubtful {
+		if ctx.Err() != nil {
+			return storage.Info{}, ctx.Err()
+		}
+		f := explain(err)
+		doubtful = doubtful || !f.undone
+		refused := f.status == http.StatusPreconditionFailed
+		if doubtful && (refused || f.broke) {
 			info, ours, err := s.readBack(ctx, key, b)
 			switch {
 			case ours:
 				return info, nil
 			case err == nil:
 				return storage.Info{}, &failure{kind: storage.ErrExists}
-			case !isKind(err, storage.ErrNotExist) || !s.versioned.Load():
+			case refused && !(isKind(err, storage.ErrNotExist) && s.versioned.Load()):
 				return storage.Info{}, unknown(err, true)
 			}
 		}
-		if !s.versioned.Load() {
+		switch {
+		case !refused:
+			if err := pause(ctx, f, try); err != nil {
+				return storage.Info{}, unknown(err, doubtful)
+			}
+		case !s.versioned.Load():
 			return storage.Info{}, &failure{kind: storage.ErrExists}
-		}
-		if purged, err := s.purgeMarkers(ctx, key, doubtful); err != nil || !purged {
-			return storage.Info{}, err
+		case try >= maxTries:
+			return storage.Info{}, because(storage.ErrUnavailable, "the server refuses the creation, and shows no object")
+		default:
+			if err := s.purgeMarkers(ctx, key, doubtful); err != nil {
+				return storage.Info{}, err
+			}
 		}
 	}
-	return storage.Info{}, because(storage.ErrUnavailable, "the server refuses the creation, and shows no object")
 }
 
-// put creates an object if there is none of that name.
-func (s *Store) put(ctx context.Context, key string, b *body, in *s3.PutObjectInput, doubtful *bool) (*s3.PutObjectOutput, error) {
+// put tries once to create an object.
+func (s *Store) put(ctx context.Context, key string, b *body, in *s3.PutObjectInput) (*s3.PutObjectOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.bound(b.size))
+	defer cancel()
 	var put s3.PutObjectInput
 	if in != nil {
 		put = *in
 	}
 	put.Bucket, put.Key, put.IfNoneMatch, put.ContentLength = s.bucket, s.name(key), aws.String("*"), &b.size
-	return call(ctx, s, s.bound(b.size), func(ctx context.Context) (*s3.PutObjectOutput, error) {
-		if s.untagged.Load() {
-			put.Tagging = nil
+	if s.untagged.Load() {
+		put.Tagging = nil
+	}
+	var reader *bodyReader
+	if b.size > 0 {
+		reader = b.try(ctx)
+		put.Body = reader
+	}
+	out, err := s.client.PutObject(ctx, &put, s.options)
+	if reader != nil {
+		if bodyErr := reader.done(); bodyErr != nil && err != nil {
+			return nil, bodyErr
 		}
-		var reader *bodyReader
-		if b.size > 0 {
-			reader = b.try(ctx)
-			put.Body = reader
-		}
-		out, err := s.client.PutObject(ctx, &put, s.options)
-		if reader != nil {
-			if bodyErr := reader.done(); bodyErr != nil && err != nil {
-				return nil, bodyErr
-			}
-		}
-		if err == nil {
-			if aws.ToString(out.VersionId) != "" {
-				s.versioned.Store(true)
-			}
-			return out, nil
-		}
+	}
+	if err != nil {
 		f := explain(err)
 		if f.status == http.StatusNotImplemented && put.Tagging != nil {
-			// The others go without from now on; if it was not for the tags, this comes again.
+			// From now on all go without; if it was not for the tags, this comes again.
 			s.untagged.Store(true)
-			f.pace = soon
-			f.undone = true
-		}
-		if !f.undone {
-			*doubtful = true
+			f.pace, f.undone = soon, true
 		}
 		return nil, f
-	})
+	}
+	if aws.ToString(out.VersionId) != "" {
+		s.versioned.Store(true)
+	}
+	return out, nil
 }
 
 // created returns what is known of an object that was just created.
@@ -139,6 +146,8 @@ func unknown(err error, doubtful bool) error {
 
 // readBack reports whether the object has the content of b: then a try whose answer was lost has created it.
 func (s *Store) readBack(ctx context.Context, key string, b *body) (info storage.Info, ours bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.bound(b.size))
+	defer cancel()
 	o, err := s.open(ctx, key, nil)
 	if err != nil {
 		return storage.Info{}, false, err
@@ -171,43 +180,40 @@ func (s *Store) readBack(ctx context.Context, key string, b *body) (info storage
 	}
 }
 
-// purgeMarkers makes a name free that only delete markers hold, as on servers that count them as objects. It reports false, with
-// ErrExists, if there is an object.
-func (s *Store) purgeMarkers(ctx context.Context, key string, doubtful bool) (bool, error) {
+// purgeMarkers makes a name free that only delete markers hold, as on servers that count them as objects. It returns ErrExists if
+// there is an object.
+func (s *Store) purgeMarkers(ctx context.Context, key string, doubtful bool) error {
 	// Only a look at the object is asked of the rights of those who deposit and do not delete.
 	_, err := s.stat(ctx, key)
 	if err == nil || isKind(err, storage.ErrPermission) {
-		return false, &failure{kind: storage.ErrExists}
+		return &failure{kind: storage.ErrExists}
 	}
 	if !isKind(err, storage.ErrNotExist) {
-		return false, unknown(err, doubtful)
+		return unknown(err, doubtful)
 	}
 	found, err := s.versionsOf(ctx, key)
 	if err != nil {
-		return false, unknown(err, doubtful)
+		return unknown(err, doubtful)
 	}
-	if found.current {
-		return false, &failure{kind: storage.ErrExists}
+	switch {
+	case found.current:
+		return &failure{kind: storage.ErrExists}
+	case len(found.markers) == 0 && doubtful:
+		return because(storage.ErrUnavailable, "an earlier try may have created the object, and it is gone")
+	case len(found.markers) == 0:
+		return nil // deleted while we looked
 	}
-	if len(found.markers) == 0 {
-		// It was deleted while we looked, or else the refused try may have been the second of ours.
-		if doubtful {
-			return false, because(storage.ErrUnavailable, "an earlier try may have created the object, and it is gone")
-		}
-		return true, nil
-	}
-	for _, v := range append(found.data, found.markers...) {
-		// With versioning suspended everybody's version has the same id, and what is deleted may be what another creates now.
-		if v.id == nullVersion {
-			return false, because(storage.ErrUnavailable, "a delete marker of the time when versioning was suspended holds the name; Delete removes it")
-		}
+	all := slices.Concat(found.data, found.markers)
+	if slices.ContainsFunc(all, func(v version) bool { return v.id == nullVersion }) {
+		// With versioning suspended all versions have this id, and what is deleted may be what somebody else creates now.
+		return because(storage.ErrUnavailable, "a delete marker of the time when versioning was suspended holds the name; Delete removes it")
 	}
 	for _, batch := range [][]version{found.data, found.markers} {
 		for _, err := range s.deleteVersions(ctx, batch) {
 			if err != nil {
-				return false, unknown(err, doubtful)
+				return unknown(err, doubtful)
 			}
 		}
 	}
-	return true, nil
+	return nil
 }

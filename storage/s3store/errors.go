@@ -27,8 +27,9 @@ type failure struct {
 	code   string // S3's word for it
 	pace   pace
 	undone bool // it is known that the request had no effect
-
-	identified bool // the answer has a request id: it is S3's own
+	broke  bool // the connection did, while the server was there
+	// identified: the answer has a request id, as S3's own answers have.
+	identified bool
 }
 
 // pace is how soon a request that failed is tried again.
@@ -98,7 +99,7 @@ func explain(err error) *failure {
 		return &failure{kind: told.Kind, why: told.Err}
 	}
 	var reply answer
-	if !errors.As(err, &reply) {
+	if !errors.As(err, &reply) || reply.HTTPStatusCode() == 0 {
 		return explainSilence(err)
 	}
 	f = &failure{status: reply.HTTPStatusCode()}
@@ -140,10 +141,13 @@ func explainSilence(err error) *failure {
 	case isContext(err), errors.As(err, &canceled), errors.As(err, &timeout) && timeout.Timeout():
 		f.why = errors.New("no answer in time")
 	case errors.As(err, &dns):
+		f.undone = true
 		f.why = errors.New("host cannot be found")
 	case errors.As(err, &no):
+		f.broke = !f.undone
 		f.why = no
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		f.broke = true
 		f.why = errors.New("connection was closed")
 	default:
 		f.why = errors.New("no answer")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/genesys/voicemail/storage"
 )
@@ -52,7 +53,7 @@ func (s *Store) ping(ctx context.Context) (h storage.Health, err error) {
 	}
 	var version string
 	start := time.Now()
-	out, err := s.put(ctx, s.pingName, b, nil, new(bool))
+	out, err := again(ctx, func() (*s3.PutObjectOutput, error) { return s.put(ctx, s.pingName, b, nil) })
 	took := time.Since(start)
 	switch {
 	case err == nil:

@@ -234,7 +234,7 @@ func (s *Store) prove(ctx context.Context) error {
 
 // createProof reports whether it created an object, or was refused since there is one.
 func (s *Store) createProof(ctx context.Context, name string) (bool, error) {
-	_, err := s.put(ctx, name, &body{}, nil, new(bool))
+	_, err := again(ctx, func() (*s3.PutObjectOutput, error) { return s.put(ctx, name, &body{}, nil) })
 	switch {
 	case hasStatus(err, http.StatusPreconditionFailed):
 		return false, nil
