@@ -198,17 +198,16 @@ func (s *Store) purgeMarkers(ctx context.Context, key string, doubtful bool) err
 	switch {
 	case found.current:
 		return &failure{kind: storage.ErrExists}
-	case len(found.markers) == 0 && doubtful:
+	case len(found.latest) == 0 && doubtful:
 		return because(storage.ErrUnavailable, "an earlier try may have created the object, and it is gone")
-	case len(found.markers) == 0:
+	case len(found.latest) == 0:
 		return nil // deleted while we looked
 	}
-	all := slices.Concat(found.data, found.markers)
-	if slices.ContainsFunc(all, func(v version) bool { return v.id == nullVersion }) {
+	if slices.ContainsFunc(found.all(), func(v version) bool { return v.id == nullVersion }) {
 		// With versioning suspended all versions have this id, and what is deleted may be what somebody else creates now.
 		return because(storage.ErrUnavailable, "a delete marker of the time when versioning was suspended holds the name; Delete removes it")
 	}
-	for _, batch := range [][]version{found.data, found.markers} {
+	for _, batch := range [][]version{found.older, found.latest} {
 		for _, err := range s.deleteVersions(ctx, batch) {
 			if err != nil {
 				return unknown(err, doubtful)

@@ -3,6 +3,7 @@ package s3store
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -15,10 +16,10 @@ import (
 	"github.com/genesys/voicemail/storage"
 )
 
-// Delete implements [storage.Store]. Without versions it is one request for every 1,000 objects. With versions it looks for those of each object, and
-// deletes first the data, then the delete markers: the other order would show the object again. A version that an object lock or a legal hold
-// keeps is [storage.ErrBlocked], one that may not be deleted [storage.ErrPermission]; S3 gives the same answer to both, so the
-// driver asks which it is.
+// Delete implements [storage.Store]. Without versions it is one request for every 1,000 objects. With versions it looks for those of each object, deletes
+// all but the latest, and then, in a second request, the latest: an object that is hidden by a delete marker stays so, and one that is shown is shown
+// until nothing is left. A version that an object lock or a legal hold keeps is [storage.ErrBlocked], one that may not be deleted
+// [storage.ErrPermission]; S3 gives the same answer to both, so the driver asks which it is.
 func (s *Store) Delete(ctx context.Context, keys ...string) error {
 	if err := s.begin(ctx, "delete", keys...); err != nil {
 		return err
@@ -63,15 +64,12 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string) []error {
 	}) {
 		errs[i] = err
 	}
-	for _, pick := range []func(versions) []version{
-		func(v versions) []version { return v.data },
-		func(v versions) []version { return v.markers },
-	} {
+	for _, pick := range []func(versions) []version{versions.below, versions.top} {
 		var all []version
 		var owner []int
 		for i, v := range found {
 			if errs[i] != nil {
-				continue // as long as data is left, the markers hide it
+				continue // what hides the rest goes on hiding it
 			}
 			for _, version := range pick(v) {
 				all, owner = append(all, version), append(owner, i)
@@ -94,8 +92,21 @@ type version struct{ key, id string }
 
 // versions are all that is under one name.
 type versions struct {
-	data, markers []version
-	current       bool // the latest one is data: there is an object
+	older   []version
+	latest  []version // one, or none if there are none
+	current bool      // the latest one is data: there is an object
+}
+
+func (v versions) below() []version { return v.older }
+func (v versions) top() []version   { return v.latest }
+func (v versions) all() []version   { return slices.Concat(v.older, v.latest) }
+
+func (v *versions) add(one version, latest bool) {
+	if latest {
+		v.latest = append(v.latest, one)
+	} else {
+		v.older = append(v.older, one)
+	}
 }
 
 // versionsOf returns what is under the name of the object key, and not what is under names that only start so.
@@ -113,13 +124,13 @@ func (s *Store) versionsOf(ctx context.Context, key string) (versions, error) {
 		}
 		for _, v := range page.Versions {
 			if aws.ToString(v.Key) == *name {
-				found.data = append(found.data, version{key, aws.ToString(v.VersionId)})
+				found.add(version{key, aws.ToString(v.VersionId)}, aws.ToBool(v.IsLatest))
 				found.current = found.current || aws.ToBool(v.IsLatest)
 			}
 		}
 		for _, m := range page.DeleteMarkers {
 			if aws.ToString(m.Key) == *name {
-				found.markers = append(found.markers, version{key, aws.ToString(m.VersionId)})
+				found.add(version{key, aws.ToString(m.VersionId)}, aws.ToBool(m.IsLatest))
 			}
 		}
 		if !aws.ToBool(page.IsTruncated) || aws.ToString(page.NextKeyMarker) > *name {
@@ -170,7 +181,7 @@ func (s *Store) deleteVersions(ctx context.Context, all []version) []error {
 			break
 		}
 	}
-	s.tellBlocked(ctx, all, errs)
+	s.explainRefusals(ctx, all, errs)
 	return errs
 }
 
@@ -235,7 +246,7 @@ func atKey(all []version, chunk []int, key string) (int, bool) {
 
 func entryError(e types.Error) error {
 	code := word(aws.ToString(e.Code))
-	kind, pace := classify(0, code)
+	kind, pace := classify(http.StatusBadRequest, code)
 	if errors.Is(kind, storage.ErrNotExist) {
 		return nil
 	}
@@ -246,8 +257,9 @@ func entryError(e types.Error) error {
 	}
 }
 
-// tellBlocked tells the versions that a lock keeps from those that may not be deleted by us.
-func (s *Store) tellBlocked(ctx context.Context, all []version, errs []error) {
+// explainRefusals tells the versions that a lock keeps from those that may not be deleted by us, and finds those that were refused since they are
+// gone: some servers find fault with the id of a version that another has just deleted.
+func (s *Store) explainRefusals(ctx context.Context, all []version, errs []error) {
 	var refused []int
 	for i, err := range errs {
 		var f *entryFailure
@@ -255,13 +267,19 @@ func (s *Store) tellBlocked(ctx context.Context, all []version, errs []error) {
 		case !errors.As(err, &f):
 		case f.locked:
 			errs[i] = blocked(f.failure)
-		case errors.Is(f.kind, storage.ErrPermission) && all[i].id != "":
+		case all[i].id != "" && (errors.Is(f.kind, storage.ErrPermission) || errors.Is(f.kind, storage.ErrInvalid)):
 			refused = append(refused, i)
 		}
 	}
 	inParallel(s.concurrency, len(refused), func(n int) error {
 		i := refused[n]
-		if s.isLocked(ctx, all[i]) {
+		switch {
+		case isKind(errs[i], storage.ErrInvalid):
+			left, err := s.versionsOf(ctx, all[i].key)
+			if err == nil && !slices.Contains(left.all(), all[i]) {
+				errs[i] = nil
+			}
+		case s.isLocked(ctx, all[i]):
 			errs[i] = blocked(explain(errs[i]))
 		}
 		return nil

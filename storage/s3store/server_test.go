@@ -1,12 +1,12 @@
 package s3store
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,30 +15,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
+
+	"github.com/genesys/voicemail/internal/testserver"
 )
 
-// server is a real one that the tests run against.
-type server struct{ endpoint, access, secret string }
+// server is an S3 server.
+type server struct{ testserver.S3Server }
 
-// plainServer and versionedServer return the servers that the environment names; the second one keeps versions.
-func plainServer(t testing.TB) server     { return serverAt(t, "VOICEMAIL_TEST_S3") }
-func versionedServer(t testing.TB) server { return serverAt(t, "VOICEMAIL_TEST_S3_VERSIONED") }
-
-func serverAt(t testing.TB, variable string) server {
-	t.Helper()
-	endpoint := os.Getenv(variable)
-	if endpoint == "" {
-		if os.Getenv("VOICEMAIL_TEST_SERVERS") == "required" {
-			t.Fatalf("%s is not set", variable)
-		}
-		t.Skip("waits for versitygw: run make test")
-	}
-	return server{
-		endpoint: endpoint,
-		access:   cmp.Or(os.Getenv("VOICEMAIL_TEST_S3_ACCESS"), "test"),
-		secret:   cmp.Or(os.Getenv("VOICEMAIL_TEST_S3_SECRET"), "testsecret"),
-	}
-}
+func plainServer(t testing.TB) server     { return server{testserver.S3(t)} }
+func versionedServer(t testing.TB) server { return server{testserver.VersionedS3(t)} }
 
 // client returns a client of the server, whose requests go through wrap if that is not nil.
 func (sv server) client(t testing.TB, wrap func(http.RoundTripper) http.RoundTripper) *s3.Client {
@@ -49,22 +34,18 @@ func (sv server) client(t testing.TB, wrap func(http.RoundTripper) http.RoundTri
 		transport = wrap(base)
 	}
 	return s3.New(s3.Options{
-		BaseEndpoint: aws.String(sv.endpoint), Region: "us-east-1", UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(sv.access, sv.secret, ""),
+		BaseEndpoint: aws.String(sv.Endpoint), Region: testserver.Region, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(sv.AccessKey, sv.SecretKey, ""),
 		HTTPClient:  &http.Client{Transport: transport},
 	})
 }
 
-// bucket makes an empty bucket.
+// bucket makes an empty bucket, versionedBucket one that keeps versions, and lockableBucket one that locks objects too.
 func (sv server) bucket(t testing.TB) string {
 	t.Helper()
-	name := "t-" + strings.ToLower(rand.Text())
-	_, err := sv.client(t, nil).CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &name})
-	require.NoError(t, err)
-	return name
+	return sv.makeBucket(t, &s3.CreateBucketInput{})
 }
 
-// versionedBucket makes an empty bucket that keeps versions.
 func (sv server) versionedBucket(t testing.TB) string {
 	t.Helper()
 	name := sv.bucket(t)
@@ -72,9 +53,22 @@ func (sv server) versionedBucket(t testing.TB) string {
 	return name
 }
 
+func (sv server) lockableBucket(t testing.TB) string {
+	t.Helper()
+	return sv.makeBucket(t, &s3.CreateBucketInput{ObjectLockEnabledForBucket: aws.Bool(true)})
+}
+
+func (sv server) makeBucket(t testing.TB, in *s3.CreateBucketInput) string {
+	t.Helper()
+	in.Bucket = aws.String("t-" + strings.ToLower(rand.Text()))
+	_, err := sv.client(t, nil).CreateBucket(t.Context(), in)
+	require.NoError(t, err)
+	return *in.Bucket
+}
+
 func (sv server) setVersioning(t testing.TB, bucket string, status types.BucketVersioningStatus) {
 	t.Helper()
-	_, err := sv.client(t, nil).PutBucketVersioning(context.Background(), &s3.PutBucketVersioningInput{
+	_, err := sv.client(t, nil).PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
 		Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: status},
 	})
 	require.NoError(t, err)
@@ -88,7 +82,7 @@ func (sv server) open(t testing.TB, bucket string, opts *Options) *Store {
 
 func openStore(t testing.TB, client *s3.Client, bucket string, opts *Options) *Store {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	s, err := Open(ctx, client, bucket, opts)
 	require.NoError(t, err)
@@ -96,7 +90,53 @@ func openStore(t testing.TB, client *s3.Client, bucket string, opts *Options) *S
 	return s
 }
 
-// roundTripper is a function as a transport.
-type roundTripper func(*http.Request) (*http.Response, error)
+// transport is a function as an http.RoundTripper.
+type transport func(*http.Request) (*http.Response, error)
 
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// operation returns what S3 calls the request.
+func operation(r *http.Request) string {
+	q := r.URL.Query()
+	switch {
+	case q.Has("versioning"):
+		return "GetBucketVersioning"
+	case q.Has("object-lock"):
+		return "GetObjectLockConfiguration"
+	case q.Has("versions"):
+		return "ListObjectVersions"
+	case q.Has("legal-hold"):
+		return "GetObjectLegalHold"
+	case q.Has("retention"):
+		return "GetObjectRetention"
+	case q.Has("delete"):
+		return "DeleteObjects"
+	case q.Has("list-type"):
+		return "ListObjectsV2"
+	}
+	return map[string]string{"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject"}[r.Method]
+}
+
+// recorder notes the requests that go through it.
+type recorder struct {
+	mu       sync.Mutex
+	requests []string
+}
+
+func (c *recorder) wrap(next http.RoundTripper) http.RoundTripper {
+	return transport(func(r *http.Request) (*http.Response, error) {
+		c.mu.Lock()
+		c.requests = append(c.requests, operation(r))
+		c.mu.Unlock()
+		return next.RoundTrip(r)
+	})
+}
+
+// take returns the requests since the last call.
+func (c *recorder) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.requests
+	c.requests = nil
+	return slices.Clone(all)
+}
