@@ -41,7 +41,7 @@ func (b *body) try(ctx context.Context) *bodyReader {
 	return &bodyReader{ctx: ctx, body: b, moved: true}
 }
 
-// bodyReader reads a body, several times if need be: to hash it, and to send it. It gives away the last byte only when it has seen that the
+// bodyReader reads a body, several times if need be: to hash it, to send it, to send it again. It gives away the last byte only when it has seen that the
 // body ends there, so that a request with a body that lies is never complete.
 type bodyReader struct {
 	ctx  context.Context

@@ -16,7 +16,8 @@ import (
 	"github.com/genesys/voicemail/storage"
 )
 
-// Create implements [storage.Store], in one PutObject at every size (S3 takes up to 5 GiB). The body is read twice: its hash is signed.
+// Create implements [storage.Store], in one PutObject at every size (S3 takes up to 5 GiB). Over plain HTTP the body is read
+// twice, since its hash is signed.
 //
 // Tags are stored as they are where S3 allows them. A character that it does not allow is stored as = and two hexadecimal digits for each of its bytes, and a value
 // is cut at 256 UTF-16 units, so that an odd caller does not cost the message. More than ten tags, or a name that is empty, longer than 128

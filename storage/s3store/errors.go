@@ -112,9 +112,12 @@ func explain(err error) *failure {
 		region = word(r.Header.Get("X-Amz-Bucket-Region"))
 	}
 	f.kind, f.pace = classify(f.status, f.code)
+	f.identified = reply.ServiceRequestID() != ""
+	if f.code == "NotFound" && !f.identified {
+		f.kind = storage.ErrUnavailable // the SDK makes this code of every 404 that has none
+	}
 	f.undone = f.status >= 300 && f.status < 500
 	f.why = describe(f.status, f.code, word(reply.ServiceRequestID()))
-	f.identified = reply.ServiceRequestID() != ""
 	switch {
 	case isRedirect(f) && region != "":
 		f.why = fmt.Errorf("bucket is in another region, %s: %w", region, f.why)
@@ -194,6 +197,7 @@ func isRedirect(f *failure) bool {
 var badCredentials = map[string]bool{
 	"InvalidAccessKeyId": true, "SignatureDoesNotMatch": true, "ExpiredToken": true, "InvalidToken": true,
 	"TokenRefreshRequired": true, "RequestTimeTooSkewed": true, "RequestExpired": true,
+	"XAdminUserNotFound": true, // versitygw
 }
 
 // classify returns the kind of an answer that is an error, or of the error of one entry of a DeleteObjects, and when it is tried again.

@@ -46,8 +46,8 @@ func (s *Store) stat(ctx context.Context, key string) (storage.Info, error) {
 		return s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: s.bucket, Key: s.name(key)}, s.options)
 	})
 	switch {
-	case isKind(err, storage.ErrNotExist):
-		return storage.Info{}, s.confirmAbsence(ctx, key, err)
+	case isAnonymous404(err):
+		return storage.Info{}, s.confirmAbsence(ctx, key)
 	case err != nil:
 		return storage.Info{}, err
 	case out.ContentLength == nil || out.LastModified == nil:
@@ -56,18 +56,20 @@ func (s *Store) stat(ctx context.Context, key string) (storage.Info, error) {
 	return storage.Info{Key: key, Size: *out.ContentLength, Modified: seconds(*out.LastModified)}, nil
 }
 
-// confirmAbsence returns err, which says that there is no object. The answer to a HEAD has no code that tells S3's 404 from one of a proxy that does not
-// know the host; S3 puts a request id into its own.
-func (s *Store) confirmAbsence(ctx context.Context, key string, err error) error {
+// isAnonymous404 reports whether err is the answer to a HEAD that S3 need not have given: a HEAD has no code that tells a missing object from a proxy
+// that does not know the host, but S3 puts a request id into its answers.
+func isAnonymous404(err error) bool {
 	var f *failure
-	if errors.As(err, &f) && f.identified {
-		return err
-	}
+	return errors.As(err, &f) && f.status == http.StatusNotFound && !f.identified
+}
+
+// confirmAbsence asks in a way that S3 has a code for.
+func (s *Store) confirmAbsence(ctx context.Context, key string) error {
 	o, err := s.open(ctx, key, nil)
 	if err != nil {
 		return err
 	}
-	o.Close()
+	o.drop()
 	return because(storage.ErrUnavailable, "the server says that there is no object, and gives it away")
 }
 
