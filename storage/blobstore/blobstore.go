@@ -163,15 +163,22 @@ func (s *Store) learn(ctx context.Context) error {
 		hierarchical = resp.IsHierarchicalNamespaceEnabled
 		return err
 	})
-	if err == nil && hierarchical != nil && *hierarchical {
+	if err = unlessRefused(err); err != nil {
+		return err
+	}
+	if hierarchical != nil && *hierarchical {
 		s.folders.Store(true)
 		s.noTags.Store(true)
 	}
-	if err == nil && !s.versioned.Load() {
-		_, err = s.stat(ctx, proofName)
-	}
-	if errors.Is(err, storage.ErrPermission) {
-		return nil // a service that only deposits may not ask; what it needs to know it learns from replies
+	_, err = s.stat(ctx, proofName)
+	return unlessRefused(err)
+}
+
+// unlessRefused returns err unless it is a reply that refuses a question: a service that only deposits may not ask it, and learns what it needs
+// from other replies.
+func unlessRefused(err error) error {
+	if errors.Is(err, storage.ErrPermission) || errors.Is(err, storage.ErrInvalid) || errors.Is(err, storage.ErrNotExist) {
+		return nil
 	}
 	return err
 }

@@ -116,6 +116,7 @@ func isTaken(err error) bool {
 
 // settle finds out whether the blob that a repeated Create met is its own.
 func (s *Store) settle(t *try, key, writer string) (storage.Info, error) {
+	t.theirTurn()
 	resp, err := s.blockBlob(key).BlobClient().GetProperties(t.ctx, nil)
 	if hasCode(err, bloberror.BlobNotFound) {
 		return storage.Info{}, errVanished

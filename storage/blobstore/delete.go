@@ -100,6 +100,9 @@ func (s *Store) sawVersion(id *string) {
 
 // purge deletes what is kept of blobs that were deleted.
 func (s *Store) purge(ctx context.Context, keys []string, failed map[string]error) {
+	if len(keys) == 0 {
+		return
+	}
 	forGood, err := s.deletesForGood(ctx)
 	if err != nil {
 		for _, key := range keys {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	pingBound = 20 * time.Second
+	pingBound = 15 * time.Second
 	// pingPrefix starts the names of the blobs that Ping makes. No object has such a name.
 	pingPrefix = ".ping-"
 	pingText   = "ping"
@@ -25,11 +25,11 @@ func (s *Store) Ping(ctx context.Context) (storage.Health, error) {
 	if err := s.begin(ctx, "ping"); err != nil {
 		return storage.Health{}, err
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, pingBound, errSilent)
+	bounded, cancel := context.WithTimeout(ctx, pingBound)
 	defer cancel()
 	h, err := s.ping(bounded)
-	if err != nil && isContext(err) && ctx.Err() == nil {
-		err = &storage.Error{Kind: storage.ErrUnavailable, Err: errSilent}
+	if ctx.Err() != nil {
+		return storage.Health{}, ctx.Err()
 	}
 	return h, fail("ping", "", err)
 }
@@ -70,17 +70,17 @@ func (s *Store) pingRead(ctx context.Context, key string) error {
 
 // pingDelete deletes the probe, if need be after its time.
 func (s *Store) pingDelete(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingBound/4)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingBound/3)
 	defer cancel()
 	return s.remove(ctx, []string{key})[key]
 }
 
 // cannot returns the error of a part of a ping, with what could not be done.
 func cannot(what string, err error) error {
-	if err == nil || isContext(err) {
-		return err
+	if err == nil {
+		return nil
 	}
-	e := classify(err)
+	e := classify(err) // a context's error is that of the bound
 	if e.Err == nil {
 		return &storage.Error{Kind: e.Kind, Err: fmt.Errorf("cannot %s", what)}
 	}

@@ -142,14 +142,14 @@ func (o *object) get(t *try) error {
 	if err != nil {
 		return err
 	}
+	if isFolder(resp.Metadata) {
+		resp.Body.Close()
+		return &storage.Error{Kind: storage.ErrNotExist}
+	}
 	size, length, ok := lengths(resp, opts.Range.Offset)
 	if !ok || o.etag != nil && length != o.left {
 		resp.Body.Close()
 		return because(storage.ErrUnavailable, "the service sends another range than was asked for")
-	}
-	if isFolder(resp.Metadata) {
-		resp.Body.Close()
-		return &storage.Error{Kind: storage.ErrNotExist}
 	}
 	o.s.sawVersion(resp.VersionID)
 	o.info.Size, o.info.Modified = size, timeOf(resp.LastModified)

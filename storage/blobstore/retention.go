@@ -41,7 +41,7 @@ func (s *Store) retention(ctx context.Context) (r storage.Retention, err error) 
 		r.Lock = r.Lock || locked != nil && *locked
 	}
 	r.Versioned = s.versioned.Load()
-	if policy.softDelete > 0 && !(r.Versioned && policy.permanent) {
+	if !r.Versioned || !policy.permanent {
 		r.SoftDelete = policy.softDelete
 	}
 	if policy.permanent && !r.Versioned {
