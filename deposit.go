@@ -187,16 +187,21 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 		lookErr = d.look(ctx)
 		indexErr = <-indexed
 	}
-	if err := first(d.readError(readErr), indexErr, lookErr); err != nil {
+	if err := first(d.readError(readErr), lookErr); err != nil {
 		return deposited{}, d.abandon(ctx, err)
 	}
 	if err := d.describe(); err != nil {
 		return deposited{}, d.abandon(ctx, err)
 	}
 	if !live {
-		if st, done := d.already(); done {
+		if st, done := d.already(); done { // however old its index entry is
 			return d.existing(ctx, st)
 		}
+	}
+	if indexErr != nil {
+		return deposited{}, d.abandon(ctx, indexErr)
+	}
+	if !live {
 		if err := d.admit(ctx); err != nil {
 			return deposited{}, d.abandon(ctx, err)
 		}
