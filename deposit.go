@@ -91,6 +91,7 @@ type deposit struct {
 	entries   []string
 	view      *boxView
 	uploaded  bool // the audio was stored, or may have been
+	doubtful  bool // the audio may yet be stored
 }
 
 func (m *mailbox) Deposit(ctx context.Context, r io.Reader, opts *DepositOptions) (Message, error) {
@@ -440,6 +441,8 @@ func (d *deposit) storeAudio(ctx context.Context) error {
 	_, err := st.Create(ctx, key, d.audio.Reader(), &storage.CreateOptions{ContentType: d.meta.ContentType, Tags: s.tags(&d.meta)})
 	if errors.Is(err, storage.ErrExists) {
 		err = s.reuse(ctx, st, key, d.audio.Reader())
+	} else {
+		d.doubtful = err != nil
 	}
 	return in(s.regions.Local, err)
 }
@@ -556,15 +559,18 @@ func (d *deposit) abandon(ctx context.Context, why error) error {
 	ctx, cancel := withoutCancel(ctx)
 	defer cancel()
 	s := d.m.svc
-	err := error(nil)
-	names := append([]string(nil), d.entries...)
+	var err error
+	var names []string
+	if !d.doubtful { // an index entry stays as long as audio may be left that it finds
+		names = append(names, d.entries...)
+	}
 	if d.uploaded {
 		err = s.regions.Stores[s.regions.Local].Delete(ctx, d.box.Audio(d.meta.ref(), d.meta.Ext))
 		for _, mark := range d.marks() {
 			names = append(names, d.box.Mark(d.meta.ref(), mark))
 		}
 	}
-	if err == nil && len(names) > 0 { // an index entry stays as long as audio may be left that it finds
+	if err == nil && len(names) > 0 {
 		err = s.master.Delete(ctx, names...)
 	}
 	if err != nil {
