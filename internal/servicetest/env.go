@@ -41,7 +41,7 @@ type env struct {
 	svc     *voicemail.Service
 }
 
-func newEnv(t *testing.T, ctx context.Context, store storage.Store, tenant string, o Options) *env {
+func newEnv(ctx context.Context, t *testing.T, store storage.Store, tenant string, o Options) *env {
 	space, err := keys.NewSpace(tenant)
 	require.NoError(t, err)
 	return &env{T: t, ctx: ctx, store: store, opts: o, clock: &clock{}, tenant: tenant, space: space}

@@ -1,6 +1,7 @@
 package servicetest
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func deleteClean(e *env) {
 	e.clean(secrets...)
 	var left []string
 	for _, name := range e.tenantNames() {
-		if !contains(before, name) {
+		if !slices.Contains(before, name) {
 			left = append(left, name)
 		}
 	}
@@ -58,15 +59,6 @@ func deleteClean(e *env) {
 	require.ElementsMatch(e, append(before, tombstone), e.tenantNames(), "the tombstone is all that is left")
 	require.Empty(e, e.readRaw(tombstone))
 	e.clean(secrets...)
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func deleteExact(e *env) {
