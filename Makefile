@@ -18,7 +18,7 @@ quick: ## all tests, once and without the race detector
 
 .PHONY: test
 test: servers ## all tests, with the race detector and in random order
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout 40m ./...
 
 # servers is what the tests of drivers run against: each server is a file target below $(tools), pinned by version, that servers depends on.
 .PHONY: servers
