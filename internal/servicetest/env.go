@@ -38,6 +38,8 @@ type env struct {
 	space  keys.Space
 	// damaged: the rule leaves the store in a state that the service never makes.
 	damaged bool
+	// another makes another store, empty.
+	another func() storage.Store
 	svc     *voicemail.Service
 }
 

@@ -80,7 +80,7 @@ func rules() []rule {
 	var all []rule
 	for _, some := range [][]rule{
 		mailboxRules(), settingsRules(), depositRules(), recordingRules(), retryRules(), countRules(), listRules(), messageRules(), playbackRules(),
-		markRules(), expiryRules(), deleteRules(), copyRules(), moveRules(), findRules(), tenantRules(), maintainRules(), eventRules(), openRules(),
+		markRules(), expiryRules(), deleteRules(), copyRules(), moveRules(), findRules(), tenantRules(), maintainRules(), eventRules(), openRules(), regionRules(),
 	} {
 		all = append(all, some...)
 	}
@@ -95,9 +95,13 @@ func (r rule) check(t *testing.T, newStore func(t *testing.T) storage.Store, o O
 			t.Logf("the rule %s is there because %s", r.name, r.why)
 		}
 	})
-	store := newStore(t)
-	t.Cleanup(func() { _ = store.Close() })
-	e := newEnv(ctx, t, store, DefaultTenant, o)
+	another := func() storage.Store {
+		store := newStore(t)
+		t.Cleanup(func() { _ = store.Close() })
+		return store
+	}
+	e := newEnv(ctx, t, another(), DefaultTenant, o)
+	e.another = another
 	r.run(e)
 	if !e.damaged {
 		e.sound(e.service())
