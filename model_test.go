@@ -60,7 +60,6 @@ type modelMessage struct {
 	id                  voicemail.MessageID
 	caller              string
 	audio               []byte
-	opts                voicemail.DepositOptions
 	received            time.Time
 	origin              voicemail.MessageID
 	read, urgent, trash bool
@@ -246,15 +245,15 @@ func (m *model) retry(t *rapid.T) {
 		require.Equal(t, id, msg.ID())
 		return
 	}
-	want := voicemail.ErrGone
-	if m.boxes[d.box].messages[id] != nil && !moved {
-		want = voicemail.ErrConflict
-	}
-	if refusal := m.boxes[d.box].refusal(); want == voicemail.ErrGone && refusal != nil && !errors.Is(err, want) {
-		want = refusal // the mailbox is looked at before the tombstones
-	}
-	require.ErrorIs(t, err, want)
 	m.handedBack(t, err, audio)
+	if m.boxes[d.box].messages[id] != nil && !moved {
+		require.ErrorIs(t, err, voicemail.ErrConflict)
+		return
+	}
+	if refusal := m.boxes[d.box].refusal(); refusal != nil && errors.Is(err, refusal) {
+		return // the mailbox is looked at before the tombstones
+	}
+	require.ErrorIs(t, err, voicemail.ErrGone)
 }
 
 func (m *model) toggle(do func(voicemail.Message, context.Context) error, change func(*modelMessage)) func(*rapid.T) {
@@ -407,8 +406,12 @@ func (m *model) list(t *rapid.T) {
 		o.Since = m.now.Add(-m.someTime(t))
 	}
 	want := box.newestFirst(func(msg *modelMessage) bool {
-		return !(o.Unread && msg.read) && !(o.Urgent && !msg.urgent) && (o.Trash == voicemail.WithTrash || msg.trash == (o.Trash == voicemail.OnlyTrash)) &&
-			(o.Caller.Withheld() || msg.caller == o.Caller.Reveal()) && !msg.received.Before(o.Since)
+		switch {
+		case o.Unread && msg.read, o.Urgent && !msg.urgent, o.Trash == voicemail.WithoutTrash && msg.trash, o.Trash == voicemail.OnlyTrash && !msg.trash,
+			!o.Caller.Withheld() && msg.caller != o.Caller.Reveal(), msg.received.Before(o.Since):
+			return false
+		}
+		return true
 	})
 	var got []voicemail.MessageID
 	for { // page by page, if there is a limit
@@ -438,6 +441,8 @@ func (b *modelBox) newestFirst(match func(*modelMessage) bool) []voicemail.Messa
 	return ids
 }
 
+const modelLine = "%s %s from %q audio %x received %v copy of %q read %v urgent %v trash %v expires %v"
+
 // compare compares all that can be seen.
 func (m *model) compare(t *rapid.T) {
 	var want, got []string
@@ -454,7 +459,7 @@ func (m *model) compare(t *rapid.T) {
 					*urgent++
 				}
 			}
-			want = append(want, fmt.Sprint(id, msg.id, msg.caller, msg.audio, msg.received, msg.origin, msg.read, msg.urgent, msg.trash, msg.expires))
+			want = append(want, fmt.Sprintf(modelLine, id, msg.id, msg.caller, msg.audio, msg.received, msg.origin, msg.read, msg.urgent, msg.trash, msg.expires))
 		}
 		want = append(want, fmt.Sprint(id, n, box.max, box.disabled, box.revision))
 	}
@@ -472,7 +477,8 @@ func (m *model) compare(t *rapid.T) {
 			if e.CopiedFrom != nil {
 				origin = e.CopiedFrom.Message
 			}
-			got = append(got, fmt.Sprint(box.ID(), msg.ID(), e.Caller.Reveal(), m.play(t, msg), e.ReceivedAt, origin, st.Read, st.Urgent, st.Trashed, st.Expires))
+			got = append(got, fmt.Sprintf(modelLine,
+				box.ID(), msg.ID(), e.Caller.Reveal(), m.play(t, msg), e.ReceivedAt, origin, st.Read, st.Urgent, st.Trashed, st.Expires))
 		}
 	}
 	slices.Sort(want)
