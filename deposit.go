@@ -199,41 +199,41 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 			return d.existing(ctx, st)
 		}
 	}
-	if indexErr != nil {
-		return deposited{}, d.abandon(ctx, indexErr)
+	err := indexErr
+	if err == nil && !live {
+		err = d.admit(ctx)
 	}
-	if !live {
-		if err := d.admit(ctx); err != nil {
-			return deposited{}, d.abandon(ctx, err)
-		}
+	if err == nil {
+		err = d.store(ctx, live)
 	}
-	var errs [3]error
-	d.m.svc.parallel(len(errs), func(i int) {
-		switch {
-		case i == 0:
-			errs[i] = d.storeAudio(ctx)
-		case i == 1 && live:
-			errs[i] = d.look(ctx)
-		case i == 2:
-			errs[i] = d.storeMarks(ctx)
-		}
-	})
-	if live && errs[1] == nil {
-		if st, done := d.already(); done {
-			return d.existing(ctx, st)
-		}
-		errs[1] = d.admit(ctx)
-	}
-	if !d.fresh && errs[1] == nil {
-		errs[1] = d.m.svc.tombstone(ctx, d.meta.ID)
-	}
-	if err := first(errs[:]...); err != nil {
+	if err != nil {
 		return deposited{}, d.abandon(ctx, err)
 	}
 	if time.Since(d.announced) > commitWithin {
 		return deposited{}, fmt.Errorf("%w: the deposit took longer than %v; retry it", storage.ErrUnavailable, commitWithin)
 	}
 	return d.commit(ctx)
+}
+
+// store creates the audio and the marks, beside what is left to ask: whether the mailbox takes the message, or whether its given ID was used up.
+func (d *deposit) store(ctx context.Context, live bool) error {
+	var errs [3]error
+	d.m.svc.parallel(len(errs), func(i int) {
+		switch {
+		case i == 0:
+			errs[i] = d.storeAudio(ctx)
+		case i == 1:
+			errs[i] = d.storeMarks(ctx)
+		case live:
+			errs[i] = d.look(ctx)
+		case !d.fresh:
+			errs[i] = d.m.svc.tombstone(ctx, d.meta.ID)
+		}
+	})
+	if live && errs[2] == nil {
+		errs[2] = d.admit(ctx)
+	}
+	return first(errs[:]...)
 }
 
 // index creates the caller index entries.

@@ -78,7 +78,7 @@ func findForms(e *env) {
 
 func findSimilar(e *env) {
 	box := e.mailbox("5001")
-	similar := []string{"555010", "5550100", "+5550100", "55501000", "0555010", "sip:5550100@a", "sip:5550100@a.b", "5550100x", "x5550100"}
+	similar := []string{"555010", "5550100", "+5550100", "55501000", "0555010", "sip:555010@a", "sip:555010@a.b", "5550100x", "x5550100"}
 	for i, who := range similar {
 		e.deposit(box, &voicemail.DepositOptions{ID: idAt(i), Caller: voicemail.ParseCallerID(who)})
 	}
