@@ -437,6 +437,9 @@ func (d *deposit) storeAudio(ctx context.Context) error {
 	s := d.m.svc
 	st := s.regions.Stores[s.regions.Local]
 	key := d.box.Audio(d.meta.ref(), d.meta.Ext)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	d.uploaded = true
 	_, err := st.Create(ctx, key, d.audio.Reader(), &storage.CreateOptions{ContentType: d.meta.ContentType, Tags: s.tags(&d.meta)})
 	if errors.Is(err, storage.ErrExists) {
