@@ -22,7 +22,8 @@ import (
 const (
 	rounds     = 500
 	atOnce     = 4                     // how many processes deposit at the same time
-	longest    = 30 * time.Millisecond // from its first attempt on, until a process is killed
+	unharmed   = 4                     // how many deposits, less one, a process may finish in peace
+	longest    = 30 * time.Millisecond // how long after them it is killed
 	perRound   = 1000                  // more recordings than a process can deposit
 	keptRounds = 5                     // the messages of every fifth round are not deleted before the end
 )
@@ -78,6 +79,7 @@ func depositForEver(ctx context.Context, c parent) error {
 }
 
 func TestKilledDepositsLoseNothing(t *testing.T) {
+	t.Parallel()
 	killDeposits(t, newVolume(t), rounds)
 }
 
@@ -112,13 +114,10 @@ func killDeposits(t *testing.T, p place, rounds int) {
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for slot := range atOnce {
-		own := voicemail.MailboxID(fmt.Sprintf("slot-%d", slot))
-		_, err := svc.CreateMailbox(t.Context(), own, nil)
-		require.NoError(t, err)
 		rng := rand.New(rand.NewPCG(seed, uint64(slot)))
 		wg.Go(func() {
 			for round := slot; round < rounds && !t.Failed(); round += atOnce {
-				if err := m.round(t, rng, round, own); err != nil {
+				if err := m.round(t, rng, round); err != nil {
 					t.Errorf("round %d: %v", round, err)
 				}
 			}
@@ -134,13 +133,18 @@ func killDeposits(t *testing.T, p place, rounds int) {
 	m.checkLeftovers(t)
 }
 
-// round has one process killed, and looks at what is there.
-func (m *morgue) round(t *testing.T, rng *rand.Rand, round int, own voicemail.MailboxID) error {
+// round has one process killed, and looks at what is there. The process deposits in a mailbox where nobody else does, so that nobody else tidies up
+// there, and in one where all do.
+func (m *morgue) round(t *testing.T, rng *rand.Rand, round int) error {
 	ctx := t.Context()
+	own := voicemail.MailboxID(fmt.Sprintf("round-%d", round))
+	if _, err := m.svc.CreateMailbox(ctx, own, nil); err != nil {
+		return err
+	}
 	job := depositJob{
 		Place: m.place, First: (round + 1) * perRound, Boxes: []voicemail.MailboxID{own, common}, Named: rng.IntN(3) == 0,
 	}
-	done, begun, err := m.kill(t, job, time.Duration(rng.Int64N(int64(longest))))
+	done, begun, err := m.kill(t, job, rng.IntN(unharmed), time.Duration(rng.Int64N(int64(longest))))
 	if err != nil {
 		return err
 	}
@@ -165,26 +169,17 @@ func (m *morgue) round(t *testing.T, rng *rand.Rand, round int, own voicemail.Ma
 	if keep {
 		maps.Copy(m.kept, there)
 	}
-	in := map[voicemail.MessageID]stored{}
-	for id, s := range m.kept {
-		if s.box == own {
-			in[id] = s
-		}
-	}
 	m.mu.Unlock()
-	for id, s := range there {
-		if s.box == own {
-			in[id] = s
-		}
-	}
+	in := maps.Clone(there)
+	maps.DeleteFunc(in, func(_ voicemail.MessageID, s stored) bool { return s.box != own })
 	if err := m.only(ctx, own, in); err != nil || keep {
 		return err
 	}
 	return m.remove(ctx, there)
 }
 
-// kill has a process deposit for so long and kills it. It returns what the process acknowledged, and the ID of the deposit under way, if it was told.
-func (m *morgue) kill(t *testing.T, job depositJob, after time.Duration) (done []voicemail.MessageID, begun voicemail.MessageID, err error) {
+// kill has a process deposit so many recordings, and more for so long, and kills it. It returns what the process acknowledged, and the ID of the deposit under way, if it was told.
+func (m *morgue) kill(t *testing.T, job depositJob, first int, then time.Duration) (done []voicemail.MessageID, begun voicemail.MessageID, err error) {
 	c, err := start(t, "deposit", job)
 	if err != nil {
 		return nil, "", err
@@ -193,8 +188,11 @@ func (m *morgue) kill(t *testing.T, job depositJob, after time.Duration) (done [
 	if err := c.out.Decode(&ready); err != nil {
 		return nil, "", fmt.Errorf("the process did not get ready: %w", err)
 	}
-	time.AfterFunc(after, func() { _ = c.cmd.Process.Kill() })
-	for {
+	for end := false; ; {
+		if len(done) == first && !end {
+			end = true
+			time.AfterFunc(then, func() { _ = c.cmd.Process.Kill() })
+		}
 		var p progress
 		if err := c.out.Decode(&p); err != nil {
 			break // the end, or the line that it was killed in

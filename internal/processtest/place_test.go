@@ -40,11 +40,10 @@ func newVolume(t *testing.T) place {
 
 // open opens the storage. For it, what an interrupted write left is garbage once it is older than tempAge; 0 is the driver's default.
 func (p place) open(ctx context.Context, tempAge time.Duration) (storage.Store, error) {
-	switch p.Kind {
-	case "volume":
-		return pvstore.Open(ctx, p.Dir, &pvstore.Options{TempAge: tempAge})
+	if p.Kind != "volume" {
+		return nil, fmt.Errorf("unknown kind of storage %q", p.Kind)
 	}
-	return nil, fmt.Errorf("unknown kind of storage %q", p.Kind)
+	return pvstore.Open(ctx, p.Dir, &pvstore.Options{TempAge: tempAge})
 }
 
 // service opens the voicemail there. Every recording is spooled to a file.
@@ -57,7 +56,7 @@ func (p place) service(ctx context.Context) (*voicemail.Service, error) {
 }
 
 func (p place) options() *voicemail.Options {
-	return &voicemail.Options{Limits: voicemail.Limits{Messages: 1 << 20, SpoolMemory: 1, SpoolDir: p.Spool}}
+	return &voicemail.Options{Limits: voicemail.Limits{Messages: 1 << 20, Cache: 1 << 14, SpoolMemory: 1, SpoolDir: p.Spool}}
 }
 
 // maintain runs Maintain as it runs two days from now, when all that was under way is long over.
@@ -140,7 +139,7 @@ func (p place) spooled(t *testing.T) []string {
 	return names
 }
 
-// among returns the keys of found that are not in want, and those of want that are not in found.
+// differ returns the keys of found that are not in want, and those of want that are not in found.
 func differ[V, W any](found map[int]V, want map[int]W) (more, missing []int) {
 	for k := range found {
 		if _, ok := want[k]; !ok {

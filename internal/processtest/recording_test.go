@@ -31,9 +31,11 @@ func (o origin) caller() voicemail.CallerID {
 
 // audio returns the recording: a WAV file of up to a second, with its pattern at both ends.
 func (o origin) audio() []byte {
-	rng := rand.New(rand.NewPCG(uint64(o.Audio), 0))
 	stamp := fmt.Sprintf("%s%016d", stampText, o.Audio)
-	n := 2*len(stamp) + rng.IntN(8000)
+	rng := rand.NewChaCha8([32]byte([]byte(stamp)))
+	noise := make([]byte, rng.Uint64()%8000)
+	_, _ = rng.Read(noise) // never fails
+	n := len(noise) + 2*len(stamp)
 	var b bytes.Buffer
 	b.WriteString("RIFF")
 	_ = binary.Write(&b, binary.LittleEndian, uint32(36+n))
@@ -44,9 +46,7 @@ func (o origin) audio() []byte {
 	b.WriteString("data")
 	_ = binary.Write(&b, binary.LittleEndian, uint32(n))
 	b.WriteString(stamp)
-	for range n - 2*len(stamp) {
-		b.WriteByte(byte(rng.Uint32()))
-	}
+	b.Write(noise)
 	b.WriteString(stamp)
 	return b.Bytes()
 }

@@ -23,18 +23,22 @@ import (
 const (
 	changes  = 5000
 	attended = 24 // messages of which different processes change different marks
-	roaming  = 16 // messages that every process moves, of which every second may be deleted
+	roaming  = 48 // messages that every process moves, of which every second may be deleted
 	baseline = 1 << 20
 )
 
 var (
-	shared = []voicemail.MailboxID{"team", "5001", "5002"}
+	shared = []voicemail.MailboxID{"team", "5001", "5002", "5003"}
 	roamIn = []voicemail.MailboxID{"inbox", "escalated", "archive"}
 )
 
 func TestProcessesShareOneVolume(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 8} {
-		t.Run(fmt.Sprintf("%d processes", n), func(t *testing.T) { shareOne(t, newVolume(t), n, changes) })
+		t.Run(fmt.Sprintf("%d processes", n), func(t *testing.T) {
+			t.Parallel()
+			shareOne(t, newVolume(t), n, changes)
+		})
 	}
 }
 
@@ -62,7 +66,7 @@ func shareOne(t *testing.T, p place, n, changes int) {
 		own := append(slices.Clone(shared), private(i))
 		var err error
 		children[i], err = start(t, "share", shareJob{
-			Place: p, Ticks: clock, Seed: seed, Worker: i, Changes: changes / n, Boxes: own, Duties: c.duties[i], RoamIn: roamIn, Roamers: c.roamers, EachLook: 4,
+			Place: p, Ticks: clock, Seed: seed, Worker: i, Changes: changes / n, Boxes: own, Duties: c.duties[i], RoamIn: roamIn, Roamers: c.roamers, EachLook: 5,
 		})
 		require.NoError(t, err)
 	}
@@ -90,6 +94,9 @@ func shareOne(t *testing.T, p place, n, changes int) {
 		}
 	}
 	require.Equal(t, changes/n*n, c.history.changes, "acknowledged changes")
+	if n > 2 {
+		assert.Positive(t, total.Refused, "no two processes ever met at a message")
+	}
 	c.checkCounts(t, taken)
 	c.checkMessages(t)
 	c.checkDisk(t, p)
@@ -203,11 +210,14 @@ func (c *commons) checkCounts(t *testing.T, taken []look) {
 	require.Greater(t, exact, len(taken)/10, "if nearly every answer can be right, nothing is checked")
 }
 
-// checkMessages holds everything that can be seen against the history.
+// checkMessages holds everything that can be seen or heard against the history.
 func (c *commons) checkMessages(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()
-	callers := map[int]map[voicemail.MessageID]origin{}
+	callers := map[int][]voicemail.MessageID{}
+	for _, p := range c.history.messages {
+		callers[p.Caller] = nil // also those of whom everything was deleted
+	}
 	for _, id := range c.boxes {
 		box := c.svc.Mailbox(id)
 		want := c.history.in(id)
@@ -217,10 +227,7 @@ func (c *commons) checkMessages(t *testing.T) {
 		for m, p := range want {
 			require.Equal(t, p.last(), marksOf(listed[m].State()), "marks of %v", listed[m])
 			require.NoError(t, p.plays(ctx, listed[m]))
-			if callers[p.Caller] == nil {
-				callers[p.Caller] = map[voicemail.MessageID]origin{}
-			}
-			callers[p.Caller][m] = p.origin
+			callers[p.Caller] = append(callers[p.Caller], m)
 		}
 		counts, err := box.Counts(ctx)
 		require.NoError(t, err)
@@ -230,10 +237,10 @@ func (c *commons) checkMessages(t *testing.T) {
 		require.Equal(t, least, most, "nothing is under way")
 		require.Equal(t, least, tallyOf(counts), "mailbox %q", id)
 	}
-	for _, p := range c.history.messages { // also those of which everything was deleted
-		found, err := p.find(ctx, c.svc)
+	for caller, want := range callers {
+		found, err := origin{Caller: caller}.find(ctx, c.svc)
 		require.NoError(t, err)
-		require.ElementsMatch(t, slices.Collect(maps.Keys(callers[p.Caller])), slices.Collect(maps.Keys(found)), "messages of a caller")
+		require.ElementsMatch(t, want, slices.Collect(maps.Keys(found)), "messages of a caller")
 	}
 	set, err := c.svc.Mailbox(shared[0]).Settings(ctx)
 	require.NoError(t, err)

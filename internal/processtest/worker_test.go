@@ -103,6 +103,11 @@ func share(ctx context.Context, c parent) error {
 	if err := c.in.Decode(new(bool)); !errors.Is(err, io.EOF) { // all begin at once
 		return fmt.Errorf("the parent did not say go: %w", err)
 	}
+	for _, r := range w.Roamers { // in the same order as all others do: here they meet
+		if err := w.roam(r); err != nil {
+			return err
+		}
+	}
 	for w.done < w.Changes {
 		if err := w.change(); err != nil {
 			return err
