@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
 
@@ -73,8 +72,9 @@ func start(t *testing.T, role string, job any) (*child, error) {
 }
 
 // ready waits until the child has opened the storage.
-func (c *child) ready(t *testing.T) {
-	t.Helper()
-	var ok bool
-	require.NoError(t, c.out.Decode(&ok), "the child did not get ready")
+func (c *child) ready() error {
+	if err := c.out.Decode(new(bool)); err != nil {
+		return fmt.Errorf("the process did not get ready: %w", err)
+	}
+	return nil
 }

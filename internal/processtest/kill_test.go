@@ -98,8 +98,8 @@ type morgue struct {
 
 	mu      sync.Mutex
 	kept    map[voicemail.MessageID]stored
-	deleted map[int]bool // by the number of the recording, which is also that of its caller
-	lost    map[int]bool // recordings whose deposit was cut off before anybody could see it
+	deleted map[int]voicemail.MessageID // by the number of the recording, which is also that of its caller
+	lost    map[int]bool                // recordings whose deposit was cut off before anybody could see it
 	tally   struct{ Acknowledged, AfterAll, Repeated, CutOff, BeforeAny int }
 }
 
@@ -109,7 +109,7 @@ func killDeposits(t *testing.T, p place, rounds int) {
 	t.Logf("seed %d", seed)
 	svc, err := p.service(t.Context())
 	require.NoError(t, err)
-	m := &morgue{place: p, svc: svc, kept: map[voicemail.MessageID]stored{}, deleted: map[int]bool{}, lost: map[int]bool{}}
+	m := &morgue{place: p, svc: svc, kept: map[voicemail.MessageID]stored{}, deleted: map[int]voicemail.MessageID{}, lost: map[int]bool{}}
 	_, err = svc.CreateMailbox(t.Context(), common, nil)
 	require.NoError(t, err)
 	var wg sync.WaitGroup
@@ -178,15 +178,15 @@ func (m *morgue) round(t *testing.T, rng *rand.Rand, round int) error {
 	return m.remove(ctx, there)
 }
 
-// kill has a process deposit so many recordings, and more for so long, and kills it. It returns what the process acknowledged, and the ID of the deposit under way, if it was told.
+// kill has a process deposit so many recordings, and more for so long, and kills it. It returns what the process acknowledged, and the ID of the
+// deposit under way, if it was told.
 func (m *morgue) kill(t *testing.T, job depositJob, first int, then time.Duration) (done []voicemail.MessageID, begun voicemail.MessageID, err error) {
 	c, err := start(t, "deposit", job)
 	if err != nil {
 		return nil, "", err
 	}
-	var ready bool
-	if err := c.out.Decode(&ready); err != nil {
-		return nil, "", fmt.Errorf("the process did not get ready: %w", err)
+	if err := c.ready(); err != nil {
+		return nil, "", err
 	}
 	for end := false; ; {
 		if len(done) == first && !end {
@@ -294,7 +294,7 @@ func (m *morgue) remove(ctx context.Context, messages map[voicemail.MessageID]st
 			return err
 		}
 		m.mu.Lock()
-		m.deleted[s.Audio] = true
+		m.deleted[s.Audio] = id
 		m.mu.Unlock()
 	}
 	return nil
@@ -328,10 +328,14 @@ func (m *morgue) checkLeftovers(t *testing.T) {
 			more, missing := differ(on, kept)
 			require.Empty(t, missing, "%s of acknowledged messages, %s", kind, when)
 			for _, n := range more {
-				require.False(t, m.deleted[n], "%s of a deleted message is in %s, %s", kind, on[n], when)
+				require.Empty(t, m.deleted[n], "%s of a deleted message is in %s, %s", kind, on[n], when)
 				require.True(t, also[n], "%s of recording %d is in %s, %s", kind, n, on[n], when)
 			}
 			extra += len(more)
+		}
+		entries := m.place.entries(t)
+		for _, id := range m.deleted {
+			require.Zero(t, entries[id], "index entries of the deleted message %s, %s", id, when)
 		}
 		return extra
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,6 +126,17 @@ func (p place) scan(t *testing.T) remains {
 		require.NoError(t, err)
 	}
 	return found
+}
+
+// entries counts the entries of the caller index by the message that they lead to.
+func (p place) entries(t *testing.T) map[voicemail.MessageID]int {
+	t.Helper()
+	n := map[voicemail.MessageID]int{}
+	for _, name := range p.names(t, "v1/default/caller/") {
+		ref := name[strings.LastIndexByte(name, ',')+1:] // <id>-<hop>
+		n[voicemail.MessageID(ref[:strings.LastIndexByte(ref, '-')])]++
+	}
+	return n
 }
 
 // spooled returns the files that are left where recordings are spooled.

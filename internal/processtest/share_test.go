@@ -71,7 +71,7 @@ func shareOne(t *testing.T, p place, n, changes int) {
 		require.NoError(t, err)
 	}
 	for _, child := range children {
-		child.ready(t)
+		require.NoError(t, child.ready())
 	}
 	reports := make([][]report, n)
 	errs := make([]error, n)
@@ -291,6 +291,17 @@ func (c *commons) checkDisk(t *testing.T, p place) {
 		}
 	}
 	loose := map[int]bool{} // a deletion that met a move may leave something to Maintain
+	entries := p.entries(t)
+	for _, r := range c.roamers {
+		delete(entries, r.ID)
+	}
+	for id, past := range c.history.messages {
+		if past.box.last() != "" {
+			require.Equal(t, 1, entries[id], "index entries of message %s", id)
+			delete(entries, id)
+		}
+	}
+	require.Empty(t, entries, "index entries of deleted messages")
 	for _, r := range c.roamers {
 		found, err := r.find(t.Context(), c.svc)
 		require.NoError(t, err)
