@@ -27,7 +27,7 @@ quick: ## the tests that need no server, once and without the race detector
 
 .PHONY: test
 test: servers ## all tests, with the race detector and in random order; PKG=./storage/... chooses
-	$(beside) go test -race -shuffle=on $(PKG)
+	$(beside) go test -race -shuffle=on -timeout 40m $(PKG)
 
 .PHONY: servers
 servers: $(azurite) $(versitygw) ## fetch and build what runs the servers

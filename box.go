@@ -86,12 +86,18 @@ func (v *boxView) stay(ref keys.Ref) stay {
 type listing struct {
 	prefix string // below the mailbox's folder
 	times  bool   // ask for the times too, which on a volume costs a look at every file
+	// each, if set, gets every stay once all of its names are read, oldest ID first, instead of boxView.stays. It does not keep the pointer.
+	each func(*stay)
 }
 
 // list reads the names of a mailbox. Everything that the library says of a mailbox comes from here.
 func (s *Service) list(ctx context.Context, box keys.Box, how listing) (*boxView, error) {
 	v := &boxView{}
+	if how.each == nil {
+		how.each = func(st *stay) { v.stays = append(v.stays, *st) }
+	}
 	folder := box.Prefix()
+	var st stay
 	last := ""
 	for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: folder + how.prefix, KeysOnly: !how.times}) {
 		if err != nil {
@@ -117,10 +123,15 @@ func (s *Service) list(ctx context.Context, box keys.Box, how listing) (*boxView
 			if err != nil {
 				continue
 			}
-			v.stays = append(v.stays, stay{ref: ref})
-			last = stem
+			if last != "" {
+				how.each(&st)
+			}
+			st, last = stay{ref: ref}, stem
 		}
-		v.stays[len(v.stays)-1].add(mark, info.Modified)
+		st.add(mark, info.Modified)
+	}
+	if last != "" {
+		how.each(&st)
 	}
 	return v, nil
 }
@@ -144,24 +155,19 @@ type Counts struct {
 // Waiting reports whether there is a new message.
 func (c Counts) Waiting() bool { return c.New > 0 }
 
-// counts is the one function that counts (invariant 3).
-func (v *boxView) counts() Counts {
-	var c Counts
-	for i := range v.stays {
-		st := &v.stays[i]
-		if !st.visible() || st.trash {
-			continue
-		}
-		total, urgent := &c.New, &c.NewUrgent
-		if st.read {
-			total, urgent = &c.Old, &c.OldUrgent
-		}
-		*total++
-		if st.urgent {
-			*urgent++
-		}
+// add counts a message. Nothing else counts (invariant 3).
+func (c *Counts) add(st *stay) {
+	if !st.visible() || st.trash {
+		return
 	}
-	return c
+	total, urgent := &c.New, &c.NewUrgent
+	if st.read {
+		total, urgent = &c.Old, &c.OldUrgent
+	}
+	*total++
+	if st.urgent {
+		*urgent++
+	}
 }
 
 // stored is the number of messages that the quota counts: all that are visible, also in the trash.

@@ -51,7 +51,7 @@ const (
 // Version 1 of the rules:
 //
 //   - `"Name" <identity>`, `Name <identity>` and `<identity>` are taken apart; parameters behind a semicolon are dropped.
-//   - tel: gives its number. sip: and sips: give the number before the @ if it starts with + or user=phone is set;
+//   - tel: gives its number. sip: and sips: give the number before the @ if it has seven digits or more (a + counts as one), or if user=phone is set;
 //     else the address without port and parameters, in lower case, is an opaque identity.
 //   - Spaces and the separators - . ( ) / between digits do not count. 00 before at least eight more digits is +.
 //   - One to 32 digits, with + or without, are a number. A number without + is not guessed to be of any country: see Options.Normalize.
@@ -193,11 +193,11 @@ func sipIdentity(scheme, rest string) (partyKind, string) {
 	if found && isWithheldWord(user) || !found && isWithheldWord(host) || host == "anonymous.invalid" {
 		return withheld, ""
 	}
-	phone := strings.HasPrefix(user, "+")
+	phone := false
 	for p := range strings.SplitSeq(params, ";") {
 		phone = phone || strings.TrimSpace(p) == "user=phone"
 	}
-	if n, ok := digits(user); phone && ok {
+	if n, ok := digits(strings.ReplaceAll(user, "%2b", "+")); ok && (phone || len(n) >= sipNumber) {
 		return numberIdentity(n)
 	}
 	if !found {
@@ -223,6 +223,10 @@ func numberIdentity(n string) (partyKind, string) {
 }
 
 const maxDigits = 32
+
+// sipNumber is from how many digits on the user of a SIP address is a number without saying so. Trunks deliver numbers that way; short ones are the extensions of
+// some switch, and the same on the next.
+const sipNumber = 7
 
 // digits returns the number in s without separators, and whether s is a number.
 func digits(s string) (string, bool) {

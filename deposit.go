@@ -91,6 +91,7 @@ type deposit struct {
 	entries   []string
 	view      *boxView
 	uploaded  bool // the audio was stored, or may have been
+	doubtful  bool // the audio may yet be stored
 }
 
 func (m *mailbox) Deposit(ctx context.Context, r io.Reader, opts *DepositOptions) (Message, error) {
@@ -187,47 +188,52 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 		lookErr = d.look(ctx)
 		indexErr = <-indexed
 	}
-	if err := first(d.readError(readErr), indexErr, lookErr); err != nil {
+	if err := first(d.readError(readErr), lookErr); err != nil {
 		return deposited{}, d.abandon(ctx, err)
 	}
 	if err := d.describe(); err != nil {
 		return deposited{}, d.abandon(ctx, err)
 	}
 	if !live {
-		if st, done := d.already(); done {
+		if st, done := d.already(); done { // however old its index entry is
 			return d.existing(ctx, st)
 		}
-		if err := d.admit(ctx); err != nil {
-			return deposited{}, d.abandon(ctx, err)
-		}
 	}
-	var errs [3]error
-	d.m.svc.parallel(len(errs), func(i int) {
-		switch {
-		case i == 0:
-			errs[i] = d.storeAudio(ctx)
-		case i == 1 && live:
-			errs[i] = d.look(ctx)
-		case i == 2:
-			errs[i] = d.storeMarks(ctx)
-		}
-	})
-	if live && errs[1] == nil {
-		if st, done := d.already(); done {
-			return d.existing(ctx, st)
-		}
-		errs[1] = d.admit(ctx)
+	err := indexErr
+	if err == nil && !live {
+		err = d.admit(ctx)
 	}
-	if !d.fresh && errs[1] == nil {
-		errs[1] = d.m.svc.tombstone(ctx, d.meta.ID)
+	if err == nil {
+		err = d.store(ctx, live)
 	}
-	if err := first(errs[:]...); err != nil {
+	if err != nil {
 		return deposited{}, d.abandon(ctx, err)
 	}
 	if time.Since(d.announced) > commitWithin {
 		return deposited{}, fmt.Errorf("%w: the deposit took longer than %v; retry it", storage.ErrUnavailable, commitWithin)
 	}
 	return d.commit(ctx)
+}
+
+// store creates the audio and the marks, beside what is left to ask: whether the mailbox takes the message, or whether its given ID was used up.
+func (d *deposit) store(ctx context.Context, live bool) error {
+	var errs [3]error
+	d.m.svc.parallel(len(errs), func(i int) {
+		switch {
+		case i == 0:
+			errs[i] = d.storeAudio(ctx)
+		case i == 1:
+			errs[i] = d.storeMarks(ctx)
+		case live:
+			errs[i] = d.look(ctx)
+		case !d.fresh:
+			errs[i] = d.m.svc.tombstone(ctx, d.meta.ID)
+		}
+	})
+	if live && errs[2] == nil {
+		errs[2] = d.admit(ctx)
+	}
+	return first(errs[:]...)
 }
 
 // index creates the caller index entries.
@@ -431,10 +437,15 @@ func (d *deposit) storeAudio(ctx context.Context) error {
 	s := d.m.svc
 	st := s.regions.Stores[s.regions.Local]
 	key := d.box.Audio(d.meta.ref(), d.meta.Ext)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	d.uploaded = true
 	_, err := st.Create(ctx, key, d.audio.Reader(), &storage.CreateOptions{ContentType: d.meta.ContentType, Tags: s.tags(&d.meta)})
 	if errors.Is(err, storage.ErrExists) {
 		err = s.reuse(ctx, st, key, d.audio.Reader())
+	} else {
+		d.doubtful = err != nil
 	}
 	return in(s.regions.Local, err)
 }
@@ -551,15 +562,18 @@ func (d *deposit) abandon(ctx context.Context, why error) error {
 	ctx, cancel := withoutCancel(ctx)
 	defer cancel()
 	s := d.m.svc
-	err := error(nil)
-	names := append([]string(nil), d.entries...)
+	var err error
+	var names []string
+	if !d.doubtful { // an index entry stays as long as audio may be left that it finds
+		names = append(names, d.entries...)
+	}
 	if d.uploaded {
 		err = s.regions.Stores[s.regions.Local].Delete(ctx, d.box.Audio(d.meta.ref(), d.meta.Ext))
 		for _, mark := range d.marks() {
 			names = append(names, d.box.Mark(d.meta.ref(), mark))
 		}
 	}
-	if err == nil && len(names) > 0 { // an index entry stays as long as audio may be left that it finds
+	if err == nil && len(names) > 0 {
 		err = s.master.Delete(ctx, names...)
 	}
 	if err != nil {

@@ -81,6 +81,8 @@ type metadata struct {
 	Region      string            `json:"region"`
 	Attributes  map[string]string `json:"attributes,omitempty"`
 	CopiedFrom  *Origin           `json:"copiedFrom,omitempty"`
+
+	rest unknown
 }
 
 // partyDoc is the stored form of a CallerID. Normalized is the E.164 form that the application's hook gave at deposit.
@@ -143,7 +145,7 @@ func (s *Service) identify(c CallerID) partyDoc {
 func (d *metadata) ref() keys.Ref { return keys.Ref{ID: string(d.ID), Hop: d.Hop} }
 
 func (d *metadata) encode() ([]byte, error) {
-	doc, err := json.Marshal(d)
+	doc, err := d.rest.encode(d)
 	if err == nil && len(doc) > metadataSize {
 		err = invalid("the metadata takes %d bytes, at most %d are possible", len(doc), metadataSize)
 	}
@@ -155,6 +157,11 @@ func decodeMetadata(doc []byte) (*metadata, error) {
 	if err := json.Unmarshal(doc, &d); err != nil || d.Version < 1 || d.ID == "" || d.Ext == "" {
 		return nil, fmt.Errorf("%w: the metadata cannot be read", ErrDamaged)
 	}
+	rest, err := unknownFields(doc, d)
+	if err != nil {
+		return nil, err
+	}
+	d.rest = rest
 	return &d, nil
 }
 

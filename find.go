@@ -63,7 +63,7 @@ const findRounds = 100
 // find follows the index entries of a caller, under all forms of the identity, until a listing brings nothing new: a message that is moved
 // meanwhile is found where it was or where it went. The result is sorted newest first.
 func (s *Service) find(ctx context.Context, identities []string) ([]finding, error) {
-	found := map[string]finding{} // by message ID
+	found := map[string][]finding{} // by message ID
 	seen := map[keys.Entry]bool{}
 	for range findRounds {
 		entries, err := s.newEntries(ctx, identities, seen)
@@ -74,22 +74,31 @@ func (s *Service) find(ctx context.Context, identities []string) ([]finding, err
 			return newestFirst(found), nil
 		}
 		messages := byMessage(entries)
-		findings := make([]finding, len(messages))
+		findings := make([][]finding, len(messages))
 		s.parallel(len(messages), func(i int) {
 			// Where a message comes from is looked at before where it goes to (rule 3): one that has left is committed by then.
 			for _, e := range messages[i] {
 				if f := s.follow(ctx, e, identities); f.msg != nil || f.err != nil {
-					findings[i] = f
+					findings[i] = arrive(findings[i], f)
 				}
 			}
 		})
-		for _, f := range findings {
-			if f.msg != nil || f.err != nil {
-				found[f.entry.Ref.ID] = f // rounds go the way of a move, too
+		for _, message := range findings {
+			for _, f := range message {
+				found[f.entry.Ref.ID] = arrive(found[f.entry.Ref.ID], f) // rounds go the way of a move, too
 			}
 		}
 	}
 	return nil, fmt.Errorf("%w: the caller's messages change too fast to be listed", storage.ErrUnavailable)
+}
+
+// arrive adds what was found of a message ID after the others: in the place of where the message came from, but beside what another mailbox has under
+// the same ID and did not get by a move. Somebody deposited that under an ID already used, and it must not hide the other.
+func arrive(others []finding, f finding) []finding {
+	if len(others) > 0 && others[0].entry.Ref.Hop != f.entry.Ref.Hop {
+		others = nil
+	}
+	return append(others, f)
 }
 
 // byMessage groups entries by message ID, each group in the order of its moves.
@@ -168,11 +177,14 @@ func shares(a, b []string) bool {
 	return false
 }
 
-func newestFirst(found map[string]finding) []finding {
-	list := make([]finding, 0, len(found))
+func newestFirst(found map[string][]finding) []finding {
+	var list []finding
 	for _, f := range found {
-		list = append(list, f)
+		list = append(list, f...)
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].entry.Ref.ID > list[j].entry.Ref.ID })
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i].entry, list[j].entry
+		return a.Ref.ID > b.Ref.ID || a.Ref.ID == b.Ref.ID && a.Mailbox < b.Mailbox
+	})
 	return list
 }

@@ -114,8 +114,9 @@ func TestMetadataOfALaterVersionIsRead(t *testing.T) {
 	doc := bytes.Replace(readGolden(t, "metadata-full.json"), []byte(`"v": 1,`), []byte(`"v": 2, "transcript": {"lang": "en"}, "caller2": [1],`), 1)
 	read, err := decodeMetadata(doc)
 	require.NoError(t, err, "fields are added, never changed: what is known keeps its meaning")
+	assert.Len(t, read.rest, 2, "and what is not known is kept")
 	want := fullMetadata()
-	want.Version = 2
+	want.Version, want.rest = 2, read.rest
 	assert.Equal(t, want, read)
 }
 
@@ -153,10 +154,22 @@ func TestSettingsAreStoredAsInTheirGoldenFile(t *testing.T) {
 		golden(t, formatVersion+"/"+name, indented(t, doc))
 		read, err := decodeSettings(readGolden(t, name), rev)
 		require.NoError(t, err)
-		want := *s
-		want.rest = map[string]json.RawMessage{}
-		assert.Equal(t, &want, read)
+		assert.Equal(t, s, read)
 	}
+}
+
+func TestFieldsOfALaterVersionMoveAlongWithAMessage(t *testing.T) {
+	doc := bytes.Replace(readGolden(t, "metadata-full.json"), []byte(`"v": 1,`), []byte(`"v": 2, "transcript": {"words": 7},`), 1)
+	d, err := decodeMetadata(doc)
+	require.NoError(t, err)
+	moved := *d
+	moved.Hop++
+	doc, err = moved.encode()
+	require.NoError(t, err)
+	var all map[string]any
+	require.NoError(t, json.Unmarshal(doc, &all))
+	assert.Equal(t, map[string]any{"words": 7.0}, all["transcript"])
+	assert.EqualValues(t, moved.Hop, all["hop"])
 }
 
 func TestFieldsOfALaterVersionSurviveAChangeOfSettings(t *testing.T) {

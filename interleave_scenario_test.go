@@ -53,8 +53,10 @@ type actor struct {
 	name    string
 	trashed bool // x must be in the trash
 	away    bool // x must have been moved to b
-	alone   bool // not with every other: it is long, and "move" and "move back" are parts of it
-	run     func(ctx context.Context, a *stage) (any, error)
+	alone   bool // not with every other: it is long, or has little to do with most
+	// leaves makes what Maintain finds, old enough for it to act.
+	leaves func(ctx context.Context, svc *Service) error
+	run    func(ctx context.Context, a *stage) (any, error)
 	// may are the errors that another operation can be the reason for.
 	may []error
 	// takes: x may be in no mailbox afterwards.
@@ -160,9 +162,12 @@ func actors() []actor {
 			return ids, nil
 		}},
 		{name: "forget", run: forget, takes: true},
-		{name: "maintain", run: func(ctx context.Context, a *stage) (any, error) { return a.svc.Maintain(ctx) }},
+		{name: "maintain", leaves: halfDeleted, run: maintain},
+		{name: "maintain garbage", alone: true, leaves: neverCommitted, run: maintain},
 	}
 }
+
+func maintain(ctx context.Context, a *stage) (any, error) { return a.svc.Maintain(ctx) }
 
 // forget restricts the messages of the caller by the rules of a forget request: every index entry is marked, committed or not, until a listing
 // brings nothing new.
@@ -195,29 +200,32 @@ func forget(ctx context.Context, a *stage) (any, error) {
 	return nil, nil
 }
 
-// leftovers are old enough to be taken away, or finished, by Maintain: an expired message's deletion that stopped half way, audio and an index entry of
-// a deposit that was never committed.
-func leftovers(ctx context.Context, svc *Service) error {
-	box, err := svc.box(boxC)
-	if err != nil {
-		return err
-	}
+// halfDeleted leaves, in c, a message whose deletion stopped half way.
+func halfDeleted(ctx context.Context, svc *Service) error {
 	half, err := svc.Mailbox(boxC).Deposit(ctx, strings.NewReader("half deleted"), &DepositOptions{Caller: testCaller()})
 	if err != nil {
 		return err
 	}
 	dead := half.(*message)
+	if _, err := svc.createMark(ctx, dead.box, dead.ref(), keys.Gone+"crashed"); err != nil {
+		return err
+	}
+	return svc.master.Delete(ctx, dead.audioKey())
+}
+
+// neverCommitted leaves, in c, the audio and the index entry of a deposit that was never committed.
+func neverCommitted(ctx context.Context, svc *Service) error {
+	box, err := svc.box(boxC)
+	if err != nil {
+		return err
+	}
 	never := keys.Ref{ID: string(msgY)}
-	for _, name := range []string{
-		box.Mark(dead.ref(), keys.Gone+"crashed"),
-		box.CallerEntry(svc.index.hash(testCaller().Reveal()), never),
-		box.Audio(never, "bin"),
-	} {
+	for _, name := range []string{box.CallerEntry(svc.index.hash(testCaller().Reveal()), never), box.Audio(never, "bin")} {
 		if _, err := svc.master.Create(ctx, name, nil, nil); err != nil {
 			return err
 		}
 	}
-	return svc.master.Delete(ctx, dead.audioKey())
+	return nil
 }
 
 // scenario is two or three operations at the same time.
@@ -236,8 +244,11 @@ func scenario(pageSize, crashes int, ops ...actor) interleave.Scenario {
 					return err
 				}
 			}
-			if some(func(op actor) bool { return op.name == "maintain" }) {
-				if err := leftovers(ctx, svc); err != nil {
+			for i, op := range ops {
+				if op.leaves == nil || i > 0 && ops[i-1].name == op.name {
+					continue
+				}
+				if err := op.leaves(ctx, svc); err != nil {
 					return err
 				}
 			}

@@ -139,11 +139,11 @@ func (m *mailbox) existing(ctx context.Context, how listing) (*boxView, error) {
 }
 
 func (m *mailbox) Counts(ctx context.Context) (Counts, error) {
-	v, err := m.existing(ctx, listing{})
-	if err != nil {
+	var c Counts
+	if _, err := m.existing(ctx, listing{each: c.add}); err != nil {
 		return Counts{}, m.fail("count", "", err)
 	}
-	return v.counts(), nil
+	return c, nil
 }
 
 func (m *mailbox) Message(ctx context.Context, id MessageID) (Message, error) {

@@ -46,7 +46,8 @@ type Message interface {
 	// Trash puts the message into the trash, where it is not counted; Restore takes it out, as it was.
 	Trash(ctx context.Context) error
 	Restore(ctx context.Context) error
-	// Delete deletes the message with all that belongs to it, in every region, for good. A held message is refused with ErrHeld. A Delete that failed is finished by
+	// Delete deletes the message with all that belongs to it, in every region, for good. If it is being moved at the same time, it may live on where it
+	// goes. A held message is refused with ErrHeld. A Delete that failed is finished by
 	// another one, or by Service.Maintain.
 	Delete(ctx context.Context) error
 

@@ -65,8 +65,7 @@ type Settings struct {
 	// ChangedAt is when this revision was made, by the maker's Options.Now. UpdateSettings ignores what is set here.
 	ChangedAt time.Time
 
-	// rest keeps fields that a later version of the library wrote.
-	rest map[string]json.RawMessage
+	rest unknown
 }
 
 func (s *Settings) check() error {
@@ -93,20 +92,9 @@ const (
 )
 
 func (s *Settings) encode(nonce string) ([]byte, error) {
-	known, err := json.Marshal(settingsDoc{
+	return s.rest.encode(settingsDoc{
 		Version: settingsVersion, Nonce: nonce, At: s.ChangedAt, Owner: s.Owner, Disabled: s.Disabled, MaxMessages: s.MaxMessages, MaxBytes: s.MaxBytes,
 	})
-	if err != nil || len(s.rest) == 0 {
-		return known, err
-	}
-	all := map[string]json.RawMessage{}
-	for k, v := range s.rest {
-		all[k] = v
-	}
-	if err := json.Unmarshal(known, &all); err != nil {
-		return nil, err
-	}
-	return json.Marshal(all)
 }
 
 func decodeSettings(doc []byte, rev keys.Revision) (*Settings, error) {
@@ -114,16 +102,13 @@ func decodeSettings(doc []byte, rev keys.Revision) (*Settings, error) {
 	if err := json.Unmarshal(doc, &d); err != nil || d.Version < 1 {
 		return nil, fmt.Errorf("%w: settings revision %d cannot be read", storage.ErrCorrupt, rev.Rev)
 	}
-	s := &Settings{
-		Owner: d.Owner, Disabled: d.Disabled, MaxMessages: d.MaxMessages, MaxBytes: d.MaxBytes, Revision: rev.Rev, ChangedAt: d.At,
-	}
-	if err := json.Unmarshal(doc, &s.rest); err != nil {
+	rest, err := unknownFields(doc, d)
+	if err != nil {
 		return nil, err
 	}
-	for _, known := range []string{"v", "nonce", "at", "owner", "disabled", "maxMessages", "maxBytes"} {
-		delete(s.rest, known)
-	}
-	return s, nil
+	return &Settings{
+		Owner: d.Owner, Disabled: d.Disabled, MaxMessages: d.MaxMessages, MaxBytes: d.MaxBytes, Revision: rev.Rev, ChangedAt: d.At, rest: rest,
+	}, nil
 }
 
 // settings reads a revision. The result is shared and must not be changed.
@@ -194,7 +179,12 @@ func (s *Service) writeSettings(ctx context.Context, box keys.Box, rev keys.Revi
 	if len(doc) > settingsSize {
 		return false, invalid("settings take %d bytes, at most %d are possible", len(doc), settingsSize)
 	}
-	return s.createOnce(ctx, s.master, box.SettingsAt(rev), doc, nil)
+	won, err := s.createOnce(ctx, s.master, box.SettingsAt(rev), doc, nil)
+	if won {
+		stored := *set
+		s.cache.put(box.SettingsAt(rev), &stored)
+	}
+	return won, err
 }
 
 // createOnce creates a document that no other process writes in the same bytes, and reports whether it is there as ours. An error of

@@ -29,5 +29,5 @@ func TestVoicemailOnAVolume(t *testing.T) {
 		s, err := pvstore.Open(t.Context(), dir, nil)
 		require.NoError(t, err)
 		return s
-	}, nil)
+	}, &servicetest.Options{Every: 3, Pairs: 1}) // every call of every operation fails in memory already; here each one is on disk
 }

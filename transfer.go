@@ -341,8 +341,15 @@ func (m *message) claim(ctx context.Context, to MailboxID) (bool, error) {
 	}
 	key := m.box.Mark(m.ref(), keys.Move)
 	mine, err := s.createOnce(ctx, s.master, key, doc, nil)
-	if mine || err != nil {
-		return mine, err
+	if mine {
+		return true, nil
+	}
+	if err != nil {
+		// Whoever ended the message's stay just now deleted this name, too, and a create that is cut off so is an error on a volume.
+		if _, gone := m.seen(ctx); errors.Is(gone, ErrNotFound) {
+			err = gone
+		}
+		return false, err
 	}
 	theirs, at, err := s.readClaim(ctx, key)
 	switch {

@@ -95,12 +95,10 @@ func depositAtOnce(e *env) {
 		require.Equal(e, want, e.list(other.Mailbox("5001"), nil))
 		require.Equal(e, places, e.find(other, caller.Reveal()))
 	}
-	got, err := msgTime(e, e.deposit(box, nil))
+	got, err := e.deposit(box, nil).ID().Time()
 	require.NoError(e, err)
 	require.WithinDuration(e, e.clock.now(), got, time.Minute, "an ID that the service makes carries the time of the deposit")
 }
-
-func msgTime(_ *env, msg voicemail.Message) (time.Time, error) { return msg.ID().Time() }
 
 func depositWithheld(e *env) {
 	box := e.mailbox("5001")

@@ -38,10 +38,12 @@ type env struct {
 	space  keys.Space
 	// damaged: the rule leaves the store in a state that the service never makes.
 	damaged bool
+	// another makes another store, empty.
+	another func() storage.Store
 	svc     *voicemail.Service
 }
 
-func newEnv(t *testing.T, ctx context.Context, store storage.Store, tenant string, o Options) *env {
+func newEnv(ctx context.Context, t *testing.T, store storage.Store, tenant string, o Options) *env {
 	space, err := keys.NewSpace(tenant)
 	require.NoError(t, err)
 	return &env{T: t, ctx: ctx, store: store, opts: o, clock: &clock{}, tenant: tenant, space: space}

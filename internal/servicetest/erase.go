@@ -1,6 +1,7 @@
 package servicetest
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -8,6 +9,8 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/storage"
+	"github.com/genesys/voicemail/storage/faultstore"
 )
 
 func deleteRules() []rule {
@@ -17,6 +20,7 @@ func deleteRules() []rule {
 		{"DeletingTwiceIsNoError", "a click that was lost is clicked again", deleteTwice},
 		{"AHeldMessageIsNotDeleted", "a court asked to keep it", deleteHeld},
 		{"AHeldMessageWhoseDeletionBrokeOffIsSeenAgain", "a crash must not hide for ever what has to be kept", deleteHeldCrashed},
+		{"ADeletionThatFailedIsFinishedWithinHours", "who deleted a message does not wait a day for the recording to go", deleteFailed},
 		{"ADeletionThatBrokeOffIsFinished", "half a deletion keeps the caller's number", deleteFinished},
 	}
 }
@@ -39,7 +43,7 @@ func deleteClean(e *env) {
 	e.clean(secrets...)
 	var left []string
 	for _, name := range e.tenantNames() {
-		if !contains(before, name) {
+		if !slices.Contains(before, name) {
 			left = append(left, name)
 		}
 	}
@@ -58,15 +62,6 @@ func deleteClean(e *env) {
 	require.ElementsMatch(e, append(before, tombstone), e.tenantNames(), "the tombstone is all that is left")
 	require.Empty(e, e.readRaw(tombstone))
 	e.clean(secrets...)
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func deleteExact(e *env) {
@@ -141,6 +136,28 @@ func deleteHeldCrashed(e *env) {
 	}
 	require.True(e, e.state(msg).Held)
 	require.NotEmpty(e, e.play(msg))
+}
+
+// deleteFailed fails what a deletion does with the recording. The metadata has to outlive it, since it is what Maintain knows the deletion by.
+func deleteFailed(e *env) {
+	e.mailbox("5001")
+	store := faultstore.New(e.store)
+	svc, err := e.tryOpen(store)
+	require.NoError(e, err)
+	media := e.keysOf("5001").Media() + "*"
+	for _, fault := range []faultstore.Fault{{Op: faultstore.List, Pattern: media}, {Op: faultstore.Delete, Pattern: media}} {
+		caller := number()
+		audio := noise(500)
+		msg := e.depositAudio(svc.Mailbox("5001"), audio, &voicemail.DepositOptions{Caller: caller})
+		store.Set(fault)
+		require.ErrorIs(e, msg.Delete(e.ctx), storage.ErrUnavailable)
+		require.Equal(e, 1, store.Disturbed(), "%v", fault)
+		store.Set()
+		e.invisible(msg, "what is deleted is not seen any more, whatever is left of it")
+		e.pass(3 * time.Hour)
+		require.Equal(e, 1, e.maintain().Deletions)
+		e.clean(audio[100:130], []byte(caller.Reveal()[1:]), []byte(e.hash(caller.Reveal())))
+	}
 }
 
 func deleteFinished(e *env) {

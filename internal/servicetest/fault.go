@@ -70,7 +70,7 @@ func Faults(t *testing.T, newStore func(t *testing.T) storage.Store, opts *Optio
 	t.Run("EveryStorageCallMayFail", func(t *testing.T) {
 		t.Cleanup(func() {
 			if t.Failed() {
-				t.Logf("the pairs were chosen with Options.Seed = %d", o.Seed)
+				t.Logf("the faults were chosen with Options.Seed = %d", o.Seed)
 			}
 		})
 		for n, op := range operations() {
@@ -109,7 +109,7 @@ func (s *series) run(t *testing.T) {
 		}
 	}
 	for i, f := range all {
-		if i%s.opts.Every != 0 {
+		if (uint64(i)+s.opts.Seed)%uint64(s.opts.Every) != 0 {
 			continue
 		}
 		t.Run(f.String(), func(t *testing.T) { s.afterFaults[f] = s.try(t, f) })
@@ -135,7 +135,7 @@ func (s *series) fixture(t *testing.T) *fixture {
 	s.tenant++
 	ctx, cancel := context.WithTimeout(t.Context(), s.opts.Patience)
 	t.Cleanup(cancel)
-	f := &fixture{env: newEnv(t, ctx, s.store, fmt.Sprintf("run-%d", s.tenant), s.opts), audio: wav(20), indexed: make(chan struct{})}
+	f := &fixture{env: newEnv(ctx, t, s.store, fmt.Sprintf("run-%d", s.tenant), s.opts), audio: wav(20), indexed: make(chan struct{})}
 	if !s.op.provisions {
 		f.mailbox("5001")
 		f.mailbox("5002")

@@ -65,7 +65,11 @@ func depositing(change func(f *fixture, o *voicemail.DepositOptions), live bool)
 				head := bytes.NewReader(f.audio[:100])
 				tail := bytes.NewReader(f.audio[100:])
 				r = io.MultiReader(head, readerFunc(func(p []byte) (int, error) {
-					<-f.indexed // the caller speaks on until the index is written
+					select { // the caller speaks on until the index is written
+					case <-f.indexed:
+					case <-time.After(10 * time.Second):
+						return 0, errors.New("no index entry was created while the caller spoke")
+					}
 					for range 100 {
 						runtime.Gosched()
 					}

@@ -148,14 +148,11 @@ func mailboxCalls(e *env, box voicemail.Mailbox) map[string]func() error {
 
 func mailboxOpaque(e *env) {
 	ids := []voicemail.MailboxID{
-		"0712", "712", "A", "a", "_41", "00", "müller", "mu\u0308ller", "a/b", "a", ".", "..", "../x", "%2e", "a b", "set-000001-000000000.json", "\x00", "日本", "con",
+		"0712", "712", "A", "a", "_41", "00", "müller", "mu\u0308ller", "a/b", ".", "..", "../x", "%2e", "a b", "set-000001-000000000.json", "\x00", "日本", "con",
 		voicemail.MailboxID(strings.Repeat("x", 96)), voicemail.MailboxID(strings.Repeat("X", 32)),
 	}
 	seen := map[voicemail.MailboxID]voicemail.MessageID{}
 	for _, id := range ids {
-		if _, ok := seen[id]; ok {
-			continue
-		}
 		box := e.mailboxWith(id, &voicemail.Settings{Owner: voicemail.User("of " + strings.ToValidUTF8(string(id), "?"))})
 		require.Equal(e, id, box.ID())
 		seen[id] = e.deposit(box, &voicemail.DepositOptions{Caller: number()}).ID()

@@ -22,11 +22,11 @@ import (
 type Options struct {
 	// Messages is how many messages the rules about long listings make; 0 is 60.
 	Messages int
-	// Every is the share of the fault points that Faults tries: 1 of Every, spread evenly; 0 is all. A store over a network sets more.
+	// Every is the share of the fault points that Faults tries: 1 of Every, spread evenly, others with another Seed; 0 is all. A store that is slow sets more.
 	Every int
 	// Pairs is how many pairs of faults Faults tries for each operation; 0 is 4, less than 0 is none.
 	Pairs int
-	// Seed chooses the pairs; 0 is a random one, which is printed.
+	// Seed chooses the share and the pairs; 0 is a random one, which a failure prints.
 	Seed uint64
 	// Patience bounds each rule; 0 is 3 minutes.
 	Patience time.Duration
@@ -80,7 +80,7 @@ func rules() []rule {
 	var all []rule
 	for _, some := range [][]rule{
 		mailboxRules(), settingsRules(), depositRules(), recordingRules(), retryRules(), countRules(), listRules(), messageRules(), playbackRules(),
-		markRules(), expiryRules(), deleteRules(), copyRules(), moveRules(), findRules(), tenantRules(), maintainRules(), eventRules(), openRules(),
+		markRules(), expiryRules(), deleteRules(), copyRules(), moveRules(), findRules(), tenantRules(), maintainRules(), eventRules(), openRules(), regionRules(),
 	} {
 		all = append(all, some...)
 	}
@@ -95,9 +95,13 @@ func (r rule) check(t *testing.T, newStore func(t *testing.T) storage.Store, o O
 			t.Logf("the rule %s is there because %s", r.name, r.why)
 		}
 	})
-	store := newStore(t)
-	t.Cleanup(func() { _ = store.Close() })
-	e := newEnv(t, ctx, store, DefaultTenant, o)
+	another := func() storage.Store {
+		store := newStore(t)
+		t.Cleanup(func() { _ = store.Close() })
+		return store
+	}
+	e := newEnv(ctx, t, another(), DefaultTenant, o)
+	e.another = another
 	r.run(e)
 	if !e.damaged {
 		e.sound(e.service())

@@ -63,6 +63,27 @@ type lister struct {
 	page *storage.Page
 	used int
 	last string // the last entry of this page
+	text arena
+}
+
+// arena makes many strings in few allocations.
+type arena struct {
+	b strings.Builder
+}
+
+const arenaBlock = 32 << 10
+
+// join returns a and b as one string.
+func (r *arena) join(a, b string) string {
+	n := len(a) + len(b)
+	if r.b.Cap()-r.b.Len() < n {
+		r.b = strings.Builder{}
+		r.b.Grow(max(arenaBlock, n))
+	}
+	start := r.b.Len()
+	r.b.WriteString(a)
+	r.b.WriteString(b)
+	return r.b.String()[start:] // what is written later goes behind it
 }
 
 // folder adds the objects of a folder, which is named by the keys in it up to their last slash. A folder that is not there has none.
@@ -100,7 +121,7 @@ func (l *lister) folder(folder string, top bool) error {
 			}
 			continue
 		}
-		key := folder + e.name
+		key := l.text.join(folder, e.name)
 		if l.after != "" && key <= l.after {
 			continue
 		}
