@@ -2,6 +2,8 @@ package s3store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +36,19 @@ func newBody(ctx context.Context, r io.ReadSeeker) (*body, error) {
 		return nil, err
 	}
 	return &body{}, nil
+}
+
+// sum returns the SHA-256 of the body as S3 writes it.
+func (b *body) sum(ctx context.Context) (string, error) {
+	h := sha256.New()
+	if b.size > 0 {
+		r := b.try(ctx)
+		defer r.done()
+		if _, err := io.Copy(h, r); err != nil {
+			return "", err
+		}
+	}
+	return base64.StdEncoding.EncodeToString(h.Sum(nil)), nil
 }
 
 // try returns the body for one try to send it.

@@ -36,7 +36,7 @@ func (s *Store) bound(size int64) time.Duration {
 
 // call sends a request until it is answered well, or for good, or was tried often enough. Each try has a bound of its own. An error is a
 // *failure, or ctx's.
-func call[T any](ctx context.Context, s *Store, bound time.Duration, send func(context.Context) (T, error)) (T, error) {
+func call[T any](ctx context.Context, bound time.Duration, send func(context.Context) (T, error)) (T, error) {
 	return again(ctx, func() (T, error) {
 		ctx, cancel := context.WithTimeout(ctx, bound)
 		defer cancel()

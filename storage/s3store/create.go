@@ -67,7 +67,7 @@ func (s *Store) create(ctx context.Context, key string, r io.ReadSeeker, opts *s
 				return info, nil
 			case err == nil:
 				return storage.Info{}, &failure{kind: storage.ErrExists}
-			case refused && !(isKind(err, storage.ErrNotExist) && s.versioned.Load()):
+			case refused && (!isKind(err, storage.ErrNotExist) || !s.versioned.Load()):
 				return storage.Info{}, unknown(err, true)
 			}
 		}
@@ -100,6 +100,13 @@ func (s *Store) put(ctx context.Context, key string, b *body, in *s3.PutObjectIn
 	if s.untagged.Load() {
 		put.Tagging = nil
 	}
+	if s.summed.Load() {
+		sum, err := b.sum(ctx)
+		if err != nil {
+			return nil, err
+		}
+		put.ChecksumSHA256 = &sum
+	}
 	var reader *bodyReader
 	if b.size > 0 {
 		reader = b.try(ctx)
@@ -113,10 +120,14 @@ func (s *Store) put(ctx context.Context, key string, b *body, in *s3.PutObjectIn
 	}
 	if err != nil {
 		f := explain(err)
-		if f.status == http.StatusNotImplemented && put.Tagging != nil {
-			// From now on all go without; if it was not for the tags, this comes again.
+		// What is learned here holds from now on. If it was not the reason, the same answer comes again.
+		switch {
+		case f.status == http.StatusNotImplemented && put.Tagging != nil:
 			s.untagged.Store(true)
 			f.pace, f.undone = soon, true
+		case f.status == http.StatusBadRequest && f.code == "InvalidRequest" && put.ChecksumSHA256 == nil:
+			s.summed.Store(true)
+			f.pace = soon
 		}
 		return nil, f
 	}

@@ -267,6 +267,26 @@ func TestAServerWithoutTagsGetsNone(t *testing.T) {
 	assert.Equal(t, [2]int{1, 3}, [2]int{tagged, untagged})
 }
 
+func TestABucketThatDemandsChecksumsGetsThem(t *testing.T) {
+	var without, with int
+	s := fakeStore(t, func(_ string, r *http.Request) fakeAnswer {
+		switch r.Header.Get("X-Amz-Checksum-Sha256") {
+		case "":
+			without++
+			return fakeError(http.StatusBadRequest, "InvalidRequest")
+		case "LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=":
+			with++
+			return fakeOK
+		}
+		return fakeError(http.StatusBadRequest, "BadDigest")
+	})
+	for _, body := range []string{"x", "", "x"} {
+		_, err := s.Create(t.Context(), "v1/a", strings.NewReader(body), nil)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, [2]int{1, 3}, [2]int{without, with})
+}
+
 // lateLiar is a body that fails at its end, from the given pass over it on.
 type lateLiar struct {
 	*strings.Reader

@@ -116,7 +116,7 @@ func (s *Store) versionsOf(ctx context.Context, key string) (versions, error) {
 	name := s.name(key)
 	in := &s3.ListObjectVersionsInput{Bucket: s.bucket, Prefix: name, MaxKeys: aws.Int32(pageSize)}
 	for {
-		page, err := call(ctx, s, s.tryTimeout, func(ctx context.Context) (*s3.ListObjectVersionsOutput, error) {
+		page, err := call(ctx, s.tryTimeout, func(ctx context.Context) (*s3.ListObjectVersionsOutput, error) {
 			return s.client.ListObjectVersions(ctx, in, s.options)
 		})
 		if err != nil {
@@ -208,7 +208,7 @@ func (s *Store) deleteChunk(ctx context.Context, all []version, chunk []int, err
 	}
 	// Without ids the answer tells of each object whether a marker was made in the place of a deletion.
 	in.Delete.Quiet = aws.Bool(withIDs)
-	out, err := call(ctx, s, s.tryTimeout, func(ctx context.Context) (*s3.DeleteObjectsOutput, error) {
+	out, err := call(ctx, s.tryTimeout, func(ctx context.Context) (*s3.DeleteObjectsOutput, error) {
 		return s.client.DeleteObjects(ctx, in, s.options)
 	})
 	for _, i := range chunk {
@@ -246,7 +246,7 @@ func atKey(all []version, chunk []int, key string) (int, bool) {
 
 func entryError(e types.Error) error {
 	code := word(aws.ToString(e.Code))
-	kind, pace := classify(http.StatusBadRequest, code)
+	pace, kind := classify(http.StatusBadRequest, code)
 	if errors.Is(kind, storage.ErrNotExist) {
 		return nil
 	}
@@ -292,13 +292,13 @@ func blocked(f *failure) error {
 
 // isLocked asks whether a retention or a legal hold is on a version. What may not be asked is taken for no lock.
 func (s *Store) isLocked(ctx context.Context, v version) bool {
-	hold, err := call(ctx, s, s.tryTimeout, func(ctx context.Context) (*s3.GetObjectLegalHoldOutput, error) {
+	hold, err := call(ctx, s.tryTimeout, func(ctx context.Context) (*s3.GetObjectLegalHoldOutput, error) {
 		return s.client.GetObjectLegalHold(ctx, &s3.GetObjectLegalHoldInput{Bucket: s.bucket, Key: s.name(v.key), VersionId: &v.id}, s.options)
 	})
 	if err == nil && hold.LegalHold != nil && hold.LegalHold.Status == types.ObjectLockLegalHoldStatusOn {
 		return true
 	}
-	kept, err := call(ctx, s, s.tryTimeout, func(ctx context.Context) (*s3.GetObjectRetentionOutput, error) {
+	kept, err := call(ctx, s.tryTimeout, func(ctx context.Context) (*s3.GetObjectRetentionOutput, error) {
 		return s.client.GetObjectRetention(ctx, &s3.GetObjectRetentionInput{Bucket: s.bucket, Key: s.name(v.key), VersionId: &v.id}, s.options)
 	})
 	if err != nil || kept.Retention == nil {

@@ -27,7 +27,7 @@ type fakeVersions struct {
 	listed  int
 }
 
-func (f *fakeVersions) answer(op string, r *http.Request, body []byte) fakeAnswer {
+func (f *fakeVersions) answer(op string, body []byte) fakeAnswer {
 	switch op {
 	case "ListObjectVersions":
 		f.listed++
@@ -37,19 +37,22 @@ func (f *fakeVersions) answer(op string, r *http.Request, body []byte) fakeAnswe
 			f.before(len(f.deleted))
 		}
 		var in struct {
-			Object []struct{ Key, VersionId string }
-			Quiet  bool
+			Object []struct {
+				Key string
+				ID  string `xml:"VersionId"`
+			}
+			Quiet bool
 		}
 		if err := xml.Unmarshal(body, &in); err != nil {
 			return fakeAnswer{err: err}
 		}
 		var request, answer strings.Builder
 		for _, o := range in.Object {
-			if why := f.refuse(o.Key, o.VersionId); why != "" {
-				fmt.Fprintf(&answer, "<Error><Key>%s</Key><VersionId>%s</VersionId>%s</Error>", o.Key, o.VersionId, why)
+			if why := f.refuse(o.Key, o.ID); why != "" {
+				fmt.Fprintf(&answer, "<Error><Key>%s</Key><VersionId>%s</VersionId>%s</Error>", o.Key, o.ID, why)
 				continue
 			}
-			fmt.Fprintf(&request, "%s %s;", o.Key, o.VersionId)
+			fmt.Fprintf(&request, "%s %s;", o.Key, o.ID)
 			if !in.Quiet {
 				fmt.Fprintf(&answer, "<Deleted><Key>%s</Key><DeleteMarker>%t</DeleteMarker></Deleted>", o.Key, f.marker)
 			}
@@ -70,7 +73,7 @@ func (f *fakeVersions) store(t *testing.T, versioned bool) *Store {
 			body, _ = io.ReadAll(r.Body)
 			r.Body = nil
 		}
-		return fakeS3(func(op string, r *http.Request) fakeAnswer { return f.answer(op, r, body) })(r)
+		return fakeS3(func(op string, _ *http.Request) fakeAnswer { return f.answer(op, body) })(r)
 	})), "bucket", &Options{Concurrency: 1})
 	require.NoError(t, err)
 	s.versioned.Store(versioned)
@@ -124,7 +127,7 @@ func TestALockIsToldFromAMissingRight(t *testing.T) {
 func TestWhatHidesAnObjectStaysWhenWhatItHidesCannotGo(t *testing.T) {
 	f := &fakeVersions{
 		entries: fakeVersion("DeleteMarker", "v1/a", "2", true) + fakeVersion("Version", "v1/a", "1", false) + fakeVersion("DeleteMarker", "v1/b", "4", true) + fakeVersion("Version", "v1/b", "3", false),
-		refuse: func(key, id string) string {
+		refuse: func(_, id string) string {
 			if id == "1" {
 				return "<Code>AccessDenied</Code><Message>object lock</Message>"
 			}
@@ -160,7 +163,7 @@ func TestEntriesThatFailForNowAreTriedAgain(t *testing.T) {
 
 func TestAVersionThatAnotherHasDeletedMeanwhileIsDeleted(t *testing.T) {
 	f := &fakeVersions{entries: fakeVersion("Version", "v1/a", "1", true) + fakeVersion("Version", "v1/b", "2", true)}
-	f.refuse = func(key, _ string) string {
+	f.refuse = func(string, string) string {
 		f.entries = fakeVersion("Version", "v1/b", "2", true)
 		return "<Code>InvalidArgument</Code>"
 	}

@@ -31,6 +31,6 @@
 //
 // # Copies
 //
-// The package has no [storage.Copier]. CopyObject takes If-None-Match on AWS only since late in 2025, servers that do not know it ignore it, and a copy that can
+// The package has no [storage.Copier]. CopyObject takes If-None-Match on AWS only since lately, servers that do not know it ignore it, and a copy that can
 // overwrite is worse than none. Read and create instead.
 package s3store

@@ -150,7 +150,7 @@ func silent(t *testing.T) (endpoint string) {
 }
 
 func TestAHungServerMakesEveryCallFailWithinItsBound(t *testing.T) {
-	const tryTimeout = 50 * time.Millisecond
+	const tryTimeout = 20 * time.Millisecond
 	const bound = 5 * time.Second // four tries and the waits in between are below 1 s; a Delete with versions asks twice
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)

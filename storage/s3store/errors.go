@@ -111,7 +111,7 @@ func explain(err error) *failure {
 	if r := reply.HTTPResponse(); r != nil && r.Response != nil {
 		region = word(r.Header.Get("X-Amz-Bucket-Region"))
 	}
-	f.kind, f.pace = classify(f.status, f.code)
+	f.pace, f.kind = classify(f.status, f.code)
 	f.identified = reply.ServiceRequestID() != ""
 	if f.code == "NotFound" && !f.identified {
 		f.kind = storage.ErrUnavailable // the SDK makes this code of every 404 that has none
@@ -201,41 +201,41 @@ var badCredentials = map[string]bool{
 }
 
 // classify returns the kind of an answer that is an error, or of the error of one entry of a DeleteObjects, and when it is tried again.
-func classify(status int, code string) (error, pace) {
+func classify(status int, code string) (pace, error) {
 	switch code {
 	case "NoSuchKey", "NoSuchVersion", "NotFound":
-		return storage.ErrNotExist, never
+		return never, storage.ErrNotExist
 	case "NoSuchBucket", "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
-		return storage.ErrUnsuitable, never
+		return never, storage.ErrUnsuitable
 	case "ConditionalRequestConflict", "OperationAborted":
-		return storage.ErrUnavailable, conflict
+		return conflict, storage.ErrUnavailable
 	case "RequestTimeTooSkewed":
-		return storage.ErrPermission, soon // the SDK has learned the server's time from the answer
+		return soon, storage.ErrPermission // the SDK has learned the server's time from the answer
 	case "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch", "InternalError":
-		return storage.ErrUnavailable, soon
+		return soon, storage.ErrUnavailable
 	case "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests", "ServiceUnavailable":
-		return storage.ErrUnavailable, slow
+		return slow, storage.ErrUnavailable
 	case "InvalidObjectState": // archived
-		return storage.ErrUnavailable, never
+		return never, storage.ErrUnavailable
 	}
 	switch {
 	case badCredentials[code], code == "AccessDenied":
-		return storage.ErrPermission, never
+		return never, storage.ErrPermission
 	case status == http.StatusPreconditionFailed:
-		return storage.ErrExists, never
+		return never, storage.ErrExists
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return storage.ErrPermission, never
+		return never, storage.ErrPermission
 	case status == http.StatusMovedPermanently, status == http.StatusTemporaryRedirect, status == http.StatusPermanentRedirect:
-		return storage.ErrUnsuitable, never
+		return never, storage.ErrUnsuitable
 	case status == http.StatusBadRequest && code != "" && !strings.HasPrefix(code, "KMS."):
-		return storage.ErrInvalid, never
+		return never, storage.ErrInvalid
 	case status == http.StatusConflict:
-		return storage.ErrUnavailable, conflict
+		return conflict, storage.ErrUnavailable
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
-		return storage.ErrUnavailable, slow
+		return slow, storage.ErrUnavailable
 	case status == http.StatusRequestTimeout, status >= 500 && status != http.StatusNotImplemented, status < 300:
-		return storage.ErrUnavailable, soon
+		return soon, storage.ErrUnavailable
 	}
 	// A 404 that S3 has no code for comes from something between us and it.
-	return storage.ErrUnavailable, never
+	return never, storage.ErrUnavailable
 }

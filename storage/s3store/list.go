@@ -50,7 +50,7 @@ func (s *Store) list(ctx context.Context, opts *storage.ListOptions) (*storage.P
 		}
 		in.ContinuationToken = &token
 	}
-	out, err := call(ctx, s, s.tryTimeout, func(ctx context.Context) (*s3.ListObjectsV2Output, error) {
+	out, err := call(ctx, s.tryTimeout, func(ctx context.Context) (*s3.ListObjectsV2Output, error) {
 		return s.client.ListObjectsV2(ctx, in, s.options)
 	})
 	if err != nil {

@@ -71,26 +71,26 @@ func TestAnUnsuitableBucketIsRefusedByName(t *testing.T) {
 func TestAServerThatLetsASecondCreationWinIsRefused(t *testing.T) {
 	plain := fakeAnswer{status: 200, body: "<VersioningConfiguration/>"}
 	for _, row := range []struct {
-		put  func(n int64, name string) fakeAnswer
+		put  func(n int64) fakeAnswer
 		kind error // nil: opened
 		text string
 	}{
-		{func(int64, string) fakeAnswer { return fakeOK }, storage.ErrUnsuitable, "ignores If-None-Match"},
-		{func(n int64, name string) fakeAnswer {
+		{func(int64) fakeAnswer { return fakeOK }, storage.ErrUnsuitable, "ignores If-None-Match"},
+		{func(n int64) fakeAnswer {
 			if n == 2 {
 				return fakeRefusal
 			}
 			return fakeOK
 		}, storage.ErrUnsuitable, "come at once"},
-		{func(n int64, name string) fakeAnswer {
+		{func(n int64) fakeAnswer {
 			if n == 1 || n == 3 {
 				return fakeOK
 			}
 			return fakeRefusal
 		}, nil, "one wins"},
-		{func(int64, string) fakeAnswer { return fakeError(http.StatusNotImplemented, "NotImplemented") }, storage.ErrUnsuitable, "does not implement If-None-Match"},
-		{func(int64, string) fakeAnswer { return fakeDenial }, storage.ErrPermission, "AccessDenied"},
-		{func(n int64, _ string) fakeAnswer {
+		{func(int64) fakeAnswer { return fakeError(http.StatusNotImplemented, "NotImplemented") }, storage.ErrUnsuitable, "does not implement If-None-Match"},
+		{func(int64) fakeAnswer { return fakeDenial }, storage.ErrPermission, "AccessDenied"},
+		{func(n int64) fakeAnswer {
 			if n == 1 {
 				return fakeTrouble
 			}
@@ -105,7 +105,7 @@ func TestAServerThatLetsASecondCreationWinIsRefused(t *testing.T) {
 						return plain
 					}
 					assert.Equal(t, "*", r.Header.Get("If-None-Match"))
-					return row.put(n.Add(1), r.URL.Path)
+					return row.put(n.Add(1))
 				})), "bucket", nil)
 				if row.kind == nil {
 					require.NoError(t, err)

@@ -42,7 +42,7 @@ func (s *Store) Stat(ctx context.Context, key string) (storage.Info, error) {
 }
 
 func (s *Store) stat(ctx context.Context, key string) (storage.Info, error) {
-	out, err := call(ctx, s, s.tryTimeout, func(ctx context.Context) (*s3.HeadObjectOutput, error) {
+	out, err := call(ctx, s.tryTimeout, func(ctx context.Context) (*s3.HeadObjectOutput, error) {
 		return s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: s.bucket, Key: s.name(key)}, s.options)
 	})
 	switch {

@@ -49,6 +49,7 @@ type Store struct {
 	maxLinkTTL  time.Duration
 	versioned   atomic.Bool // the bucket has or had versions, or would not say
 	untagged    atomic.Bool // the server has no tags
+	summed      atomic.Bool // the bucket demands a checksum, as those do whose objects are locked by default
 	closed      atomic.Bool
 	pingName    string
 	pingSlot    chan struct{}
@@ -158,9 +159,12 @@ func (s *Store) checkCredentials(ctx context.Context) error {
 	if provider == nil || aws.IsCredentialsProvider(provider, aws.AnonymousCredentials{}) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.tryTimeout)
+	bounded, cancel := context.WithTimeout(ctx, s.tryTimeout)
 	defer cancel()
-	if _, err := provider.Retrieve(ctx); err != nil {
+	if _, err := provider.Retrieve(bounded); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return because(storage.ErrPermission, "there are no credentials")
 	}
 	return nil
@@ -182,7 +186,7 @@ func (s *Store) askVersioning(ctx context.Context) error {
 }
 
 func (s *Store) versioning(ctx context.Context) (*s3.GetBucketVersioningOutput, error) {
-	return call(ctx, s, s.tryTimeout, func(ctx context.Context) (*s3.GetBucketVersioningOutput, error) {
+	return call(ctx, s.tryTimeout, func(ctx context.Context) (*s3.GetBucketVersioningOutput, error) {
 		return s.client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: s.bucket}, s.options)
 	})
 }
@@ -268,7 +272,7 @@ func (s *Store) Retention(ctx context.Context) (storage.Retention, error) {
 	default:
 		return storage.Retention{}, fail("retention", "", err)
 	}
-	lock, err := call(ctx, s, s.tryTimeout, func(ctx context.Context) (*s3.GetObjectLockConfigurationOutput, error) {
+	lock, err := call(ctx, s.tryTimeout, func(ctx context.Context) (*s3.GetObjectLockConfigurationOutput, error) {
 		return s.client.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: s.bucket}, s.options)
 	})
 	var f *failure

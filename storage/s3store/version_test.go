@@ -269,6 +269,24 @@ func TestAVersionUnderALockIsBlocked(t *testing.T) {
 	assert.Equal(t, []string{"v1/held data", "v1/kept data"}, rawVersions(t, raw, bucket))
 }
 
+func TestABucketThatLocksByDefaultTakesObjects(t *testing.T) {
+	sv := versionedServer(t)
+	bucket, raw := sv.lockableBucket(t), sv.client(t, nil)
+	_, err := raw.PutObjectLockConfiguration(t.Context(), &s3.PutObjectLockConfigurationInput{
+		Bucket: &bucket, ObjectLockConfiguration: &types.ObjectLockConfiguration{
+			ObjectLockEnabled: types.ObjectLockEnabledEnabled,
+			Rule:              &types.ObjectLockRule{DefaultRetention: &types.DefaultRetention{Mode: types.ObjectLockRetentionModeCompliance, Days: aws.Int32(1)}},
+		},
+	})
+	require.NoError(t, err)
+	s := sv.open(t, bucket, nil)
+	_, err = s.Create(t.Context(), "v1/a", strings.NewReader("x"), nil)
+	require.NoError(t, err)
+	err = s.Delete(t.Context(), "v1/a")
+	require.ErrorIs(t, err, storage.ErrBlocked)
+	assert.Equal(t, []string{"v1/a"}, storage.FailedKeys(err))
+}
+
 func TestRetentionTellsOfVersionsAndLocks(t *testing.T) {
 	plain, sv := plainServer(t), versionedServer(t)
 	for _, row := range []struct {
