@@ -112,9 +112,10 @@ func (s *Store) purge(ctx context.Context, keys []string, failed map[string]erro
 	}
 	// In the first round versions are deleted, which soft delete may keep; in the second one those go for good.
 	for range 2 {
-		kept, errs := make([][]target, len(keys)), make([]error, len(keys))
-		s.each(len(keys), func(i int) {
-			kept[i], errs[i] = s.kept(ctx, keys[i], forGood)
+		kept := make([][]target, len(keys))
+		errs := s.each(len(keys), func(i int) (err error) {
+			kept[i], err = s.kept(ctx, keys[i], forGood)
+			return err
 		})
 		for i, err := range errs {
 			if err != nil {
@@ -192,21 +193,23 @@ func (s *Store) deletesForGood(ctx context.Context) (bool, error) {
 	return policy.permanent, err
 }
 
-// deleteAll deletes all targets, and adds to failed what went wrong.
+// deleteAll deletes all targets, and adds to failed what went wrong. Batches go one after the other, each being many requests at once for the
+// service, and none goes after one that found it unavailable.
 func (s *Store) deleteAll(ctx context.Context, targets []target, failed map[string]error) {
-	batches := slices.Collect(slices.Chunk(targets, batchSize))
-	errs := make([][]error, len(batches))
-	s.each(len(batches), func(i int) {
-		if len(batches[i]) == 1 {
-			errs[i] = []error{s.deleteOne(ctx, batches[i][0])}
-		} else {
-			errs[i] = s.deleteBatch(ctx, batches[i])
+	var last error
+	for batch := range slices.Chunk(targets, batchSize) {
+		var errs []error
+		switch {
+		case isHopeless(last):
+			errs = slices.Repeat([]error{last}, len(batch))
+		case len(batch) == 1:
+			errs = []error{s.deleteOne(ctx, batch[0])}
+		default:
+			errs = s.deleteBatch(ctx, batch)
 		}
-	})
-	for i, batch := range batches {
-		for j, t := range batch {
-			if errs[i][j] != nil {
-				failed[t.key] = errs[i][j]
+		for i, t := range batch {
+			if errs[i] != nil {
+				failed[t.key], last = errs[i], errs[i]
 			}
 		}
 	}

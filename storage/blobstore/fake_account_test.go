@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,20 +41,20 @@ func TestConformanceOnTheFakeAccount(t *testing.T) {
 				s.tries = 1
 				return s
 			}
-			accounts := newRegistry[*fakeAccount]()
+			var accounts sync.Map // by store
 			storagetest.Run(t, func(t *testing.T) storage.Store {
 				a := row.fake()
 				s := open(t, a)
-				accounts.put(s, a)
+				accounts.Store(s, a)
 				return s
 			}, &storagetest.Options{
 				Rounds:    4,
 				MaxObject: 5<<20 + 1,
 				Reopen: func(t *testing.T, s storage.Store) storage.Store {
-					a := accounts.get(s)
-					n := open(t, a)
-					accounts.put(n, a)
-					return n
+					a, _ := accounts.Load(s)
+					again := open(t, a.(*fakeAccount))
+					accounts.Store(again, a)
+					return again
 				},
 			})
 		})

@@ -123,9 +123,10 @@ func (s *Store) keyOf(item *container.BlobItem) (string, bool) {
 
 // dropEmpty removes the prefixes below which there is no object, only directories. Only a hierarchical namespace keeps such.
 func (s *Store) dropEmpty(ctx context.Context, page *storage.Page) error {
-	full, errs := make([]bool, len(page.Prefixes)), make([]error, len(page.Prefixes))
-	s.each(len(page.Prefixes), func(i int) {
-		full[i], errs[i] = s.holdsObject(ctx, page.Prefixes[i])
+	full := make([]bool, len(page.Prefixes))
+	errs := s.each(len(page.Prefixes), func(i int) (err error) {
+		full[i], err = s.holdsObject(ctx, page.Prefixes[i])
+		return err
 	})
 	i := 0
 	page.Prefixes = slices.DeleteFunc(page.Prefixes, func(string) bool { i++; return !full[i-1] })

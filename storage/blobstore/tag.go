@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"github.com/genesys/voicemail/storage"
@@ -85,7 +84,7 @@ func (s *Store) findByTag(ctx context.Context, name, value string, yield func(st
 	for marker := (*string)(nil); ; {
 		var found container.FilterBlobsResponse
 		err := s.retry(ctx, func(t *try) (err error) {
-			found, err = s.container.FilterBlobs(t.ctx, where, &container.FilterBlobsOptions{Marker: marker, MaxResults: to.Ptr(int32(s.pageSize))})
+			found, err = s.container.FilterBlobs(t.ctx, where, &container.FilterBlobsOptions{Marker: marker})
 			return err
 		})
 		if err != nil {
@@ -112,9 +111,9 @@ func (s *Store) findByTag(ctx context.Context, name, value string, yield func(st
 // yieldExisting yields those of keys that are there, several being looked at at once; false if yield has had enough.
 func (s *Store) yieldExisting(ctx context.Context, keys []string, yield func(string, error) bool) (bool, error) {
 	for some := range slices.Chunk(keys, s.concurrency) {
-		errs := make([]error, len(some))
-		s.each(len(some), func(i int) {
-			_, errs[i] = s.stat(ctx, some[i])
+		errs := s.each(len(some), func(i int) error {
+			_, err := s.stat(ctx, some[i])
+			return err
 		})
 		for i, err := range errs {
 			switch {

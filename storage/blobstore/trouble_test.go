@@ -35,6 +35,13 @@ func calls() []call {
 		{"stat", func(ctx context.Context, s *Store) error { _, err := s.Stat(ctx, "v1/secret"); return err }},
 		{"delete", func(ctx context.Context, s *Store) error { return s.Delete(ctx, "v1/secret") }},
 		{"delete many", func(ctx context.Context, s *Store) error { return s.Delete(ctx, "v1/secret", "v1/secret-2") }},
+		{"delete more", func(ctx context.Context, s *Store) error {
+			keys := []string{"v1/secret"}
+			for i := range 1000 {
+				keys = append(keys, fmt.Sprintf("v1/secret-%d", i))
+			}
+			return s.Delete(ctx, keys...)
+		}},
 		{"list", func(ctx context.Context, s *Store) error {
 			_, err := s.List(ctx, &storage.ListOptions{Prefix: "v1/secret"})
 			return err
@@ -87,6 +94,37 @@ func TestEveryCallOnAHungServiceEndsWithinItsBound(t *testing.T) {
 				require.NotErrorIs(t, err, storage.ErrUnavailable)
 				require.LessOrEqual(t, time.Since(start), 6*time.Second)
 			})
+		})
+	}
+}
+
+func TestADeleteOnAServiceThatHangsHalfWayEndsWithinItsBound(t *testing.T) {
+	for _, hangs := range []string{"list", "batch"} { // while versions are looked for, while they are deleted
+		synctest.Test(t, func(t *testing.T) {
+			a := &fakeAccount{versioning: true}
+			s := openFake(t, a, Options{})
+			var keys []string
+			for i := range 600 {
+				keys = append(keys, fmt.Sprintf("v1/%03d", i))
+			}
+			fill(t, s, keys...)
+			batches := 0
+			a.intercept = func(req *http.Request) (*http.Response, error) {
+				what := req.URL.Query().Get("comp")
+				if what == "batch" {
+					batches++
+				}
+				if what == hangs && (what == "list" || batches > 3) {
+					<-req.Context().Done()
+					return nil, context.Cause(req.Context())
+				}
+				return nil, nil
+			}
+			start := time.Now()
+			err := s.Delete(t.Context(), keys...)
+			require.ErrorIs(t, err, storage.ErrUnavailable)
+			require.Equal(t, keys, storage.FailedKeys(err), "of each a version is left, or may be")
+			require.LessOrEqual(t, time.Since(start), 62*time.Second)
 		})
 	}
 }

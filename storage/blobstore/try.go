@@ -5,9 +5,12 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/genesys/voicemail/storage"
 )
 
 // errSilent is the cause of a try that ended because the service was silent.
@@ -112,24 +115,31 @@ func pause(ctx context.Context, n int, asked time.Duration) error {
 	}
 }
 
-// each calls f for every one of 0 to n-1, several at once.
-func (s *Store) each(n int, f func(i int)) {
-	if n == 1 {
-		f(0)
-		return
-	}
+// each calls f for every one of 0 to n-1, several at once, and returns what each call returned. Once the service has been unavailable, or the
+// context is done, no more calls are made, and the rest have that error: a service that hangs is waited for once, not n times.
+func (s *Store) each(n int, f func(i int) error) []error {
+	errs := make([]error, n)
 	next := make(chan int, n)
 	for i := range n {
 		next <- i
 	}
 	close(next)
+	var given atomic.Pointer[error]
 	var wg sync.WaitGroup
 	for range min(n, s.concurrency) {
 		wg.Go(func() {
 			for i := range next {
-				f(i)
+				if last := given.Load(); last != nil {
+					errs[i] = *last
+				} else if errs[i] = f(i); isHopeless(errs[i]) {
+					given.Store(&errs[i])
+				}
 			}
 		})
 	}
 	wg.Wait()
+	return errs
 }
+
+// isHopeless reports whether err says that the next request will fail as well.
+func isHopeless(err error) bool { return isContext(err) || errors.Is(err, storage.ErrUnavailable) }
