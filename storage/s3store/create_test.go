@@ -234,6 +234,40 @@ func TestTagsThatCannotBeAreRefused(t *testing.T) {
 	}
 }
 
+func TestALongTagValueIsCut(t *testing.T) {
+	for value, want := range map[string]string{
+		strings.Repeat("x", 300):       strings.Repeat("x", 256),
+		strings.Repeat("*", 300):       strings.Repeat("=2A", 85) + "=",
+		strings.Repeat("𝒳", 129):       strings.Repeat("𝒳", 128), // two units each
+		strings.Repeat("x", 255) + "𝒳": strings.Repeat("x", 255),
+	} {
+		query, err := tagging(map[string]string{"t": value})
+		require.NoError(t, err)
+		assert.Equal(t, url.Values{"t": {want}}.Encode(), *query)
+	}
+}
+
+func TestNoRequestHasWhatOlderServersDoNotKnow(t *testing.T) {
+	s := fakeStore(t, func(op string, r *http.Request) fakeAnswer {
+		for name, values := range r.Header {
+			text := strings.ToLower(name + strings.Join(values, " "))
+			assert.NotContains(t, text, "aws-chunked", op)
+			if op != "DeleteObjects" { // which S3 demands a checksum for
+				assert.NotContains(t, text, "checksum", op)
+			}
+		}
+		if op == "GetObject" {
+			return fakeObject("x")
+		}
+		return fakeOK
+	})
+	_, err := s.Create(t.Context(), "v1/a", strings.NewReader("x"), nil)
+	require.NoError(t, err)
+	got, err := storage.ReadFile(t.Context(), s, "v1/a", 10)
+	require.NoError(t, err)
+	assert.Equal(t, "x", string(got))
+}
+
 func TestEveryTagValueIsLegalAndReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(t, "value")

@@ -174,12 +174,14 @@ func TestAHungServerMakesEveryCallFailWithinItsBound(t *testing.T) {
 
 func TestAServerThatStopsHalfWayMakesTheReadFailWithinItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		requests := 0
 		s := fakeStore(t, func(_ string, r *http.Request) fakeAnswer {
+			requests++
 			a := fakeObject("0123456789")
 			if r.Header.Get("Range") != "" {
 				a = fakeRange("56789", 5, 10)
 			}
-			a.stream = io.MultiReader(strings.NewReader(a.body[:min(5, len(a.body)-5)]), stopped{r.Context()})
+			a.stream = io.MultiReader(&until{r.Context(), strings.NewReader(a.body[:min(5, len(a.body)-5)])}, stopped{r.Context()})
 			return a
 		})
 		o, err := s.Open(t.Context(), "v1/a", nil)
@@ -190,12 +192,16 @@ func TestAServerThatStopsHalfWayMakesTheReadFailWithinItsBound(t *testing.T) {
 		assert.Equal(t, "01234", string(got))
 		assert.InDelta(t, 4*s.tryTimeout.Seconds(), time.Since(start).Seconds(), 1)
 
+		requests = 0
 		o, err = s.Open(t.Context(), "v1/a", nil)
+		require.NoError(t, err)
+		_, err = o.Read(make([]byte, 1))
 		require.NoError(t, err)
 		<-time.After(10 * s.tryTimeout) // the reader's own time is not the server's
 		n, err := o.Read(make([]byte, 5))
 		require.NoError(t, err)
-		assert.Equal(t, 5, n)
+		assert.Equal(t, 4, n)
+		assert.Equal(t, 1, requests, "nothing broke")
 		require.NoError(t, o.Close())
 	})
 }
@@ -206,6 +212,19 @@ type stopped struct{ ctx context.Context }
 func (s stopped) Read([]byte) (int, error) {
 	<-s.ctx.Done()
 	return 0, s.ctx.Err()
+}
+
+// until is a connection that is gone when the request is given up.
+type until struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (u *until) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, u.ctx.Err()
+	}
+	return u.Reader.Read(p)
 }
 
 func TestACallEndsWithItsContext(t *testing.T) {

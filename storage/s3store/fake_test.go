@@ -81,10 +81,13 @@ func fakeS3(answer func(op string, r *http.Request) fakeAnswer) transport {
 	}
 }
 
-// fakeClient returns a client of a fake.
+// fakeClient returns a client of a fake, with the checksums that clients have by default.
 func fakeClient(rt http.RoundTripper) *s3.Client {
 	return s3.New(s3.Options{
 		BaseEndpoint: aws.String("https://secret-host.test"), Region: "us-east-1", UsePathStyle: true,
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
+
 		Credentials: credentials.NewStaticCredentialsProvider("SECRETKEYID", "secret-key", ""),
 		HTTPClient:  &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	})

@@ -79,6 +79,25 @@ func TestAReadGoesOnWhereTheConnectionBroke(t *testing.T) {
 	}
 }
 
+func TestAReadThatGoesOnAsksForTheSameObject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		s := fakeStore(t, func(_ string, r *http.Request) fakeAnswer {
+			asked = append(asked, r.Header.Get("If-Match")+" "+r.Header.Get("Range"))
+			if len(asked) == 1 {
+				return fakeBroken(fakeRange("2345", 2, 10), 1)
+			}
+			return fakeRange("345", 3, 10)
+		})
+		o, err := s.Open(t.Context(), "v1/a", &storage.OpenOptions{Offset: 2, Length: 4})
+		require.NoError(t, err)
+		got, err := io.ReadAll(o)
+		require.NoError(t, err)
+		assert.Equal(t, "2345", string(got))
+		assert.Equal(t, []string{" bytes=2-5", `"e1" bytes=3-5`}, asked)
+	})
+}
+
 func TestARangeIsWhatWasAskedForOrAnError(t *testing.T) {
 	const text = "0123456789"
 	unsatisfiable := fakeError(http.StatusRequestedRangeNotSatisfiable, "InvalidRange")
