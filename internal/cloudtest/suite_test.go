@@ -1,0 +1,48 @@
+package cloudtest
+
+import (
+	"testing"
+
+	"github.com/genesys/voicemail/internal/servicetest"
+	"github.com/genesys/voicemail/internal/testserver"
+	"github.com/genesys/voicemail/storage"
+	"github.com/genesys/voicemail/storage/blobstore"
+	"github.com/genesys/voicemail/storage/s3store"
+)
+
+// Every call of every operation fails in memory already. Here a share of them does, another one in each run.
+var (
+	someFaults = &servicetest.Options{Every: 12, Pairs: 1}
+	noFaults   = &servicetest.Options{NoFaults: true}
+)
+
+func TestVoicemailOnAzurite(t *testing.T) {
+	servicetest.Run(t, func(t *testing.T) storage.Store { return openAzure(t, azure(t, nil), nil) }, someFaults)
+}
+
+func TestVoicemailOnAzuriteBelowAPrefix(t *testing.T) {
+	servicetest.Run(t, func(t *testing.T) storage.Store {
+		return openAzure(t, azure(t, nil), &blobstore.Options{Prefix: "voice/mail", PageSize: 7})
+	}, noFaults)
+}
+
+func TestVoicemailOnS3(t *testing.T) {
+	server := testserver.S3(t)
+	servicetest.Run(t, func(t *testing.T) storage.Store {
+		return openS3(t, s3Client(t, server, nil), bucket(t, server), nil)
+	}, someFaults)
+}
+
+func TestVoicemailOnS3BelowAPrefix(t *testing.T) {
+	server := testserver.S3(t)
+	servicetest.Run(t, func(t *testing.T) storage.Store {
+		return openS3(t, s3Client(t, server, nil), bucket(t, server), &s3store.Options{Prefix: "voice/mail", PageSize: 7})
+	}, noFaults)
+}
+
+func TestVoicemailOnS3WithVersions(t *testing.T) {
+	servicetest.Run(t, func(t *testing.T) storage.Store {
+		server, name := versionedBucket(t)
+		return openS3(t, s3Client(t, server, nil), name, nil)
+	}, someFaults)
+}
