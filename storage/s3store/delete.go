@@ -19,7 +19,8 @@ import (
 // Delete implements [storage.Store]. Without versions it is one request for every 1,000 objects. With versions it looks for those of each object, deletes
 // all but the latest, and then, in a second request, the latest: an object that is hidden by a delete marker stays so, and one that is shown is shown
 // until nothing is left. A version that an object lock or a legal hold keeps is [storage.ErrBlocked], one that may not be deleted
-// [storage.ErrPermission]; S3 gives the same answer to both, so the driver asks which it is.
+// [storage.ErrPermission]; S3 gives the same answer to both, so the driver asks which it is. When the server gives no answer in time, what is left is not
+// tried, and named in the error.
 func (s *Store) Delete(ctx context.Context, keys ...string) error {
 	if err := s.begin(ctx, "delete", keys...); err != nil {
 		return err
@@ -27,10 +28,18 @@ func (s *Store) Delete(ctx context.Context, keys ...string) error {
 	keys = slices.Clone(keys)
 	slices.Sort(keys)
 	var errs []error
+	var hung error
 	for batch := range slices.Chunk(slices.Compact(keys), maxBatch) {
-		for i, err := range s.deleteBatch(ctx, batch) {
+		batchErrs := slices.Repeat([]error{hung}, len(batch))
+		if hung == nil {
+			batchErrs = s.deleteBatch(ctx, batch)
+		}
+		for i, err := range batchErrs {
 			if err == nil {
 				continue
+			}
+			if isHung(err) {
+				hung = err
 			}
 			e := &storage.Error{Op: "delete", Driver: driver, Key: batch[i], Err: err}
 			if !isContext(err) {
@@ -58,10 +67,18 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string) []error {
 	}
 	errs := make([]error, len(keys))
 	found := make([]versions, len(keys))
+	asking, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	for i, err := range inParallel(s.concurrency, len(keys), func(i int) (err error) {
-		found[i], err = s.versionsOf(ctx, keys[i])
+		found[i], err = s.versionsOf(asking, keys[i])
+		if isHung(err) {
+			giveUp(err)
+		}
 		return err
 	}) {
+		if isContext(err) && ctx.Err() == nil {
+			err = context.Cause(asking)
+		}
 		errs[i] = err
 	}
 	for _, pick := range []func(versions) []version{versions.below, versions.top} {
@@ -82,6 +99,12 @@ func (s *Store) deleteBatch(ctx context.Context, keys []string) []error {
 		}
 	}
 	return errs
+}
+
+// isHung reports whether err says that the server gave no answer in time, as often as it was asked.
+func isHung(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && f.hung
 }
 
 // nullVersion is the id of all versions that were made while the bucket had no versioning, or had it suspended.

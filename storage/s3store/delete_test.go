@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -190,6 +191,47 @@ func TestADeleteThatFailsAsAWholeNamesEveryKey(t *testing.T) {
 			require.ErrorIs(t, err, storage.ErrUnavailable)
 			assert.Equal(t, []string{"v1/a", "v1/b"}, storage.FailedKeys(err))
 		}
+	})
+}
+
+func TestADeleteOfManyGivesUpOnAHungServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := make([]string, 3000)
+		for i := range keys {
+			keys[i] = fmt.Sprintf("v1/%04d", i)
+		}
+		for _, versioned := range []bool{false, true} {
+			s := fakeStore(t, func(_ string, r *http.Request) fakeAnswer {
+				<-r.Context().Done()
+				return fakeAnswer{err: r.Context().Err()}
+			})
+			s.versioned.Store(versioned)
+			start := time.Now()
+			err := s.Delete(t.Context(), keys...)
+			require.ErrorIs(t, err, storage.ErrUnavailable)
+			assert.Equal(t, keys, storage.FailedKeys(err))
+			assert.InDelta(t, maxTries*s.tryTimeout.Seconds(), time.Since(start).Seconds(), 2, "as long as one request")
+		}
+	})
+}
+
+func TestADeletePassesOverAnObjectThatCannotBeLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeVersions{entries: fakeVersion("Version", "v1/a", "1", true) + fakeVersion("Version", "v1/c", "3", true)}
+		s := f.store(t, true)
+		inner := s.client.Options().HTTPClient
+		s.client = s3.New(s.client.Options(), func(o *s3.Options) {
+			o.HTTPClient = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Query().Get("prefix") == "v1/b" {
+					return fakeS3(func(string, *http.Request) fakeAnswer { return fakeTrouble })(r)
+				}
+				return inner.Do(r)
+			})}
+		})
+		err := s.Delete(t.Context(), "v1/a", "v1/b", "v1/c")
+		require.ErrorIs(t, err, storage.ErrUnavailable)
+		assert.Equal(t, []string{"v1/b"}, storage.FailedKeys(err))
+		assert.Equal(t, []string{"v1/a 1;v1/c 3;"}, f.deleted)
 	})
 }
 

@@ -28,6 +28,7 @@ type failure struct {
 	pace   pace
 	undone bool // it is known that the request had no effect
 	broke  bool // the connection did, while the server was there
+	hung   bool // there was no answer in time
 	// identified: the answer has a request id, as S3's own answers have.
 	identified bool
 }
@@ -142,6 +143,7 @@ func explainSilence(err error) *failure {
 	f.undone = errors.As(err, &dial) && dial.Op == "dial"
 	switch {
 	case isContext(err), errors.As(err, &canceled), errors.As(err, &timeout) && timeout.Timeout():
+		f.hung = true
 		f.why = errors.New("no answer in time")
 	case errors.As(err, &dns):
 		f.undone = true
