@@ -24,10 +24,12 @@ import (
 
 // place is a storage that several processes reach. It goes to them as JSON.
 type place struct {
-	// Kind says which driver opens it: "volume".
+	// Kind says which driver opens it: "volume", "s3", "azure".
 	Kind string
-	// Dir is where the bytes of the storage lie on this machine's disk, for the raw scan; of a volume, its root.
-	Dir string
+	// Dir is the root of a volume.
+	Dir    string
+	Bucket *bucket
+	Blobs  *blobs
 	// Spool is where the processes spool recordings.
 	Spool string
 }
@@ -39,12 +41,17 @@ func newVolume(t *testing.T) place {
 	return p
 }
 
-// open opens the storage. For it, what an interrupted write left is garbage once it is older than tempAge; 0 is the driver's default.
+// open opens the storage. For a volume, what an interrupted write left is garbage once it is older than tempAge; 0 is the driver's default.
 func (p place) open(ctx context.Context, tempAge time.Duration) (storage.Store, error) {
-	if p.Kind != "volume" {
-		return nil, fmt.Errorf("unknown kind of storage %q", p.Kind)
+	switch p.Kind {
+	case "volume":
+		return pvstore.Open(ctx, p.Dir, &pvstore.Options{TempAge: tempAge})
+	case "s3":
+		return p.Bucket.open(ctx)
+	case "azure":
+		return p.Blobs.open(ctx)
 	}
-	return pvstore.Open(ctx, p.Dir, &pvstore.Options{TempAge: tempAge})
+	return nil, fmt.Errorf("unknown kind of storage %q", p.Kind)
 }
 
 // service opens the voicemail there. Every recording is spooled to a file.
@@ -86,7 +93,7 @@ func (p place) names(t *testing.T, prefix string) (names []string) {
 	return names
 }
 
-// remains are the recordings and the callers of which there is something on the disk, each with a file that has it.
+// remains are the recordings and the callers of which there is something in the storage, each with a file or an object that has it.
 type remains struct {
 	audio, callers map[int]string
 	files          int
@@ -97,7 +104,7 @@ var (
 	callerForm = regexp.MustCompile(`\+?` + callerText + `(\d{9})`)
 )
 
-// scan reads every file of the place, also those that no object belongs to, and every name.
+// scan reads everything in the place, also what no object belongs to, and every name; not through the driver.
 func (p place) scan(t *testing.T) remains {
 	t.Helper()
 	found := remains{audio: map[int]string{}, callers: map[int]string{}}
@@ -108,24 +115,42 @@ func (p place) scan(t *testing.T) remains {
 			in[n] = file
 		}
 	}
-	for _, dir := range []string{p.Dir, p.Spool} {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			note(found.callers, callerForm, []byte(path), path)
-			if d.IsDir() {
-				return nil
-			}
-			text, err := os.ReadFile(path)
+	each := func(name string, text []byte) {
+		if text != nil {
 			found.files++
-			note(found.audio, stampForm, text, path)
-			note(found.callers, callerForm, text, path)
-			return err
-		})
-		require.NoError(t, err)
+		}
+		note(found.callers, callerForm, []byte(name), name)
+		note(found.audio, stampForm, text, name)
+		note(found.callers, callerForm, text, name)
 	}
+	switch p.Kind {
+	case "volume":
+		scanFolder(t, p.Dir, each)
+	case "s3":
+		p.Bucket.scan(t, each)
+	case "azure":
+		p.Blobs.scan(t, each)
+	}
+	scanFolder(t, p.Spool, each)
 	return found
+}
+
+// scanFolder reads every file below a folder; of a folder there is the name.
+func scanFolder(t *testing.T, dir string, each func(name string, text []byte)) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			each(path, nil)
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		each(path, text)
+		return err
+	})
+	require.NoError(t, err)
 }
 
 // entries counts the entries of the caller index by the message that they lead to.
