@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing/iotest"
 	"time"
@@ -192,7 +193,13 @@ func recordingCancelled(e *env) {
 		_, back := e.handedBack(err)
 		require.True(e, bytes.HasPrefix(audio, back), "cancelled after %d bytes", at)
 		require.GreaterOrEqual(e, len(back), at, "what was read before comes back")
-		require.Equal(e, before, e.tenantNames(), "cancelled after %d bytes", at)
+		for _, name := range e.tenantNames() {
+			// A storage behind a network may do what was taken back, later.
+			require.True(e, slices.Contains(before, name) || strings.HasPrefix(name, e.space.Callers()), "cancelled after %d bytes: %s", at, name)
+		}
 		require.Zero(e, e.counts(box))
 	}
+	e.pass(rest)
+	e.maintain()
+	require.Equal(e, before, e.tenantNames(), "and not for ever")
 }
