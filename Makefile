@@ -57,6 +57,10 @@ $(golangci-lint):
 bench: servers ## all benchmarks; BENCH=regexp chooses
 	$(beside) go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+.PHONY: benchclouds
+benchclouds: servers ## the cloud drivers beside the SDKs and other libraries, in ratios; BENCH=regexp chooses
+	cd internal/benchmarks && $(beside) go test -run '^$$' -bench '$(BENCH)' -benchtime 25x -timeout 30m
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; packages=$$(go list ./...); for pkg in $$packages; do \
