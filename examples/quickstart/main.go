@@ -1,10 +1,10 @@
 // Command quickstart is the library in one page: a volume, a personal and a group mailbox, recordings deposited, counted, heard, and looked up
 // by their caller.
 //
-//	go run ./examples/quickstart [-dir DIRECTORY] [-play FILE] [RECORDING.wav ...]
+//	go run ./examples/quickstart [-dir DIRECTORY | -store URL] [-play FILE] [RECORDING.wav ...]
 //
 // Without -dir the volume is a temporary directory that is removed at the end. With it the volume stays, and a second run shows that all of it
-// lasted.
+// lasted. -store names an object storage instead, in the form that package config reads: azblob://container?account=… or s3://bucket/prefix?region=….
 package main
 
 import (
@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/config"
 	"github.com/genesys/voicemail/mwi"
 	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/pvstore"
@@ -53,16 +54,22 @@ func main() {
 	}
 }
 
+const usage = "usage: quickstart [-dir DIRECTORY | -store URL] [-play FILE] [RECORDING.wav ...]"
+
 func run(ctx context.Context, out io.Writer, args []string) (err error) {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	dir := flags.String("dir", "", "directory of the volume; default a temporary one")
+	store := flags.String("store", "", "URL of an object storage instead of a volume")
 	play := flags.String("play", "", "file to play one message back to; default a temporary one")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(out, "usage: quickstart [-dir DIRECTORY] [-play FILE] [RECORDING.wav ...]")
+		fmt.Fprintln(out, usage)
 		return err
 	} else if err != nil {
-		return fmt.Errorf("%w; usage: quickstart [-dir DIRECTORY] [-play FILE] [RECORDING.wav ...]", err)
+		return fmt.Errorf("%w; %s", err, usage)
+	}
+	if *dir != "" && *store != "" {
+		return errors.New("-dir and -store exclude each other; " + usage)
 	}
 	recordings, err := open(flags.Args())
 	if err != nil {
@@ -80,29 +87,36 @@ func run(ctx context.Context, out io.Writer, args []string) (err error) {
 		*play = filepath.Join(temp, "played-back.wav")
 	}
 
-	svc, err := openService(ctx, *dir)
+	opened, where, err := openStore(ctx, *dir, *store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	svc, err := voicemail.Open(ctx, voicemail.OneRegion(opened), nil)
 	if err != nil {
 		return err
 	}
 	d := &demo{ctx: ctx, out: out, svc: svc}
-	d.steps(*dir, *play, recordings)
+	d.steps(where, *play, recordings)
 	return d.err
 }
 
-// openService opens the voicemail on the volume in dir, which it prepares if it is new. A real service opens only: preparing a volume is a step of the
-// installation, so that a volume that is not mounted is never taken for a new one.
-func openService(ctx context.Context, dir string) (*voicemail.Service, error) {
+// openStore opens an object storage, or the volume in dir, which it prepares if it is new. A real service opens only: preparing a volume is a step
+// of the installation, so that a volume that is not mounted is never taken for a new one.
+func openStore(ctx context.Context, dir, rawURL string) (store voicemail.Store, where string, err error) {
+	if rawURL != "" {
+		scheme, _, _ := strings.Cut(rawURL, ":")
+		store, err = config.OpenURL(ctx, rawURL)
+		return store, "An object storage, " + scheme, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := pvstore.Init(ctx, dir); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	store, err := pvstore.Open(ctx, dir, nil)
-	if err != nil {
-		return nil, err
-	}
-	return voicemail.Open(ctx, voicemail.OneRegion(store), nil)
+	store, err = pvstore.Open(ctx, dir, nil)
+	return store, "A volume in " + dir, err
 }
 
 // recording is a file to deposit.
@@ -141,8 +155,8 @@ type demo struct {
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
 
-func (d *demo) steps(dir, play string, recordings []recording) {
-	d.say("A volume in %s", dir)
+func (d *demo) steps(where, play string, recordings []recording) {
+	d.say("%s", where)
 	d.mailbox(personal, &voicemail.Settings{Owner: voicemail.User("agent7")})
 	d.mailbox(group, &voicemail.Settings{Owner: voicemail.Group("sales")})
 
