@@ -37,7 +37,7 @@ func (l *lossy) wrap(next http.RoundTripper) http.RoundTripper {
 
 // depositor leaves messages, as an application does that heeds what Deposit returns.
 type depositor struct {
-	box    voicemail.Mailbox
+	boxes  []voicemail.Mailbox // take turns, so that the listing that each deposit costs stays short
 	worker int
 	again  int // deposits that had to be repeated
 }
@@ -58,7 +58,7 @@ func (d *depositor) deposit(ctx context.Context, i int) (voicemail.MessageID, er
 	}
 	var audio io.Reader = bytes.NewReader(d.recording(i))
 	for range 5 {
-		msg, err := d.box.Deposit(ctx, audio, &opts)
+		msg, err := d.boxes[i%len(d.boxes)].Deposit(ctx, audio, &opts)
 		if err == nil {
 			return msg.ID(), nil
 		}
@@ -73,9 +73,10 @@ func (d *depositor) deposit(ctx context.Context, i int) (voicemail.MessageID, er
 }
 
 func TestLostRepliesLoseDoubleAndRefuseNoDeposit(t *testing.T) {
-	const messages, workers = 2000, 8
+	const messages, workers, boxes = 2000, 8, 10 // boxes for each worker
 	for _, cloud := range clouds {
 		t.Run(cloud.name, func(t *testing.T) {
+			t.Parallel()
 			var l lossy
 			var losing atomic.Bool
 			store := cloud.open(t, func(next http.RoundTripper) http.RoundTripper {
@@ -94,9 +95,12 @@ func TestLostRepliesLoseDoubleAndRefuseNoDeposit(t *testing.T) {
 			all := make([]*depositor, workers)
 			errs := make([]error, workers)
 			for w := range workers {
-				box, err := svc.CreateMailbox(ctx, voicemail.MailboxID(fmt.Sprint(w)), nil)
-				require.NoError(t, err)
-				all[w], deposited[w] = &depositor{box: box, worker: w}, map[voicemail.MessageID]int{}
+				all[w], deposited[w] = &depositor{worker: w}, map[voicemail.MessageID]int{}
+				for i := range boxes {
+					box, err := svc.CreateMailbox(ctx, voicemail.MailboxID(fmt.Sprintf("%d-%d", w, i)), nil)
+					require.NoError(t, err)
+					all[w].boxes = append(all[w].boxes, box)
+				}
 			}
 
 			losing.Store(true)
@@ -124,19 +128,21 @@ func TestLostRepliesLoseDoubleAndRefuseNoDeposit(t *testing.T) {
 				again += d.again
 				require.Len(t, deposited[w], messages/workers, "two deposits became one message")
 				heard := map[voicemail.MessageID]int{}
-				for msg, err := range d.box.Messages(ctx, nil) {
-					require.NoError(t, err)
-					i, ok := deposited[w][msg.ID()]
-					require.True(t, ok, "a message that nobody deposited")
-					heard[msg.ID()] = i
-					if i%25 > 0 {
-						continue
+				for _, box := range d.boxes {
+					for msg, err := range box.Messages(ctx, nil) {
+						require.NoError(t, err)
+						i, ok := deposited[w][msg.ID()]
+						require.True(t, ok, "a message that nobody deposited")
+						heard[msg.ID()] = i
+						if i%25 > 0 {
+							continue
+						}
+						r, err := msg.Open(ctx)
+						require.NoError(t, err)
+						got, err := io.ReadAll(r)
+						require.NoError(t, err)
+						require.Equal(t, string(d.recording(i)), string(got))
 					}
-					r, err := msg.Open(ctx)
-					require.NoError(t, err)
-					got, err := io.ReadAll(r)
-					require.NoError(t, err)
-					require.Equal(t, string(d.recording(i)), string(got))
 				}
 				require.Equal(t, deposited[w], heard)
 				found := map[voicemail.MessageID]int{}
@@ -153,7 +159,7 @@ func TestLostRepliesLoseDoubleAndRefuseNoDeposit(t *testing.T) {
 			}
 			require.Equal(t, messages, stored["media"], "recordings, also those that no message has")
 			require.Equal(t, messages, stored["caller"], "index entries, likewise")
-			require.Equal(t, messages+workers, stored["box"], "metadata and settings")
+			require.Equal(t, messages+workers*boxes, stored["box"], "metadata and settings")
 			t.Logf("%d messages in %v; %d of %d replies were lost; %d deposits were repeated", messages, time.Since(start).Round(time.Second), l.lost.Load(), l.replies.Load(), again)
 		})
 	}

@@ -12,8 +12,8 @@ import (
 
 // Every call of every operation fails in memory already. Here a share of them does, another one in each run.
 var (
-	someFaults = &servicetest.Options{Every: 12, Pairs: 1}
-	noFaults   = &servicetest.Options{NoFaults: true}
+	someFaults = &servicetest.Options{Messages: 30, Every: 24, Pairs: 1}
+	noFaults   = &servicetest.Options{Messages: 30, NoFaults: true}
 )
 
 func TestVoicemailOnAzurite(t *testing.T) {
