@@ -316,7 +316,7 @@ func TestNoErrorTellsMoreThanStatusCodeAndRequest(t *testing.T) {
 					}
 					err := c.run(t.Context(), s)
 					check(t, err, want)
-					if want != storage.ErrUnsuitable {
+					if !errors.Is(want, storage.ErrUnsuitable) {
 						require.Contains(t, err.Error(), fmt.Sprint(r.status))
 						require.Contains(t, err.Error(), "0f0f-1")
 					}
