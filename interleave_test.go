@@ -12,11 +12,8 @@ import (
 // compatible reports whether both operations make sense from the same start.
 func compatible(a, b actor) bool {
 	with := func(name string, is func(actor) bool) bool { return a.name == name && is(b) || b.name == name && is(a) }
-	trashed := func(op actor) bool { return op.trashed }
-	away := func(op actor) bool { return op.away }
 	switch {
-	case with("trash", trashed), with("count", trashed),
-		with("move", away), with("count", away), with("list", away), with("deposit x again", away), with("copy", away):
+	case with("move", func(op actor) bool { return op.away }): // it is in b already; "move elsewhere" goes with "move back"
 		return false
 	case a.alone || b.alone:
 		return with("move there and back", func(op actor) bool {

@@ -15,11 +15,22 @@ import (
 	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/faultstore"
 	"github.com/genesys/voicemail/storage/memstore"
+	"github.com/genesys/voicemail/storage/pvstore"
 	"github.com/genesys/voicemail/storage/storagetest"
 )
 
 func TestStoreWithoutFaultsKeepsEveryRule(t *testing.T) {
 	storagetest.Run(t, func(*testing.T) storage.Store { return faultstore.New(memstore.New(nil)) }, nil)
+}
+
+func TestVolumeWithoutFaultsKeepsEveryRule(t *testing.T) {
+	storagetest.Run(t, func(t *testing.T) storage.Store {
+		dir := t.TempDir()
+		require.NoError(t, pvstore.Init(t.Context(), dir))
+		s, err := pvstore.Open(t.Context(), dir, nil)
+		require.NoError(t, err)
+		return faultstore.New(s)
+	}, &storagetest.Options{Rounds: 4})
 }
 
 // everything is a Store with every capability.
