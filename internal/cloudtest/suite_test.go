@@ -17,10 +17,12 @@ var (
 )
 
 func TestVoicemailOnAzurite(t *testing.T) {
+	testserver.Azure(t) // without it, one skip says enough
 	servicetest.Run(t, func(t *testing.T) storage.Store { return openAzure(t, azure(t, nil), nil) }, someFaults)
 }
 
 func TestVoicemailOnAzuriteBelowAPrefix(t *testing.T) {
+	testserver.Azure(t) // without it, one skip says enough
 	servicetest.Run(t, func(t *testing.T) storage.Store {
 		return openAzure(t, azure(t, nil), &blobstore.Options{Prefix: "voice/mail", PageSize: 7})
 	}, noFaults)
@@ -41,6 +43,7 @@ func TestVoicemailOnS3BelowAPrefix(t *testing.T) {
 }
 
 func TestVoicemailOnS3WithVersions(t *testing.T) {
+	testserver.VersionedS3(t) // without it, one skip says enough
 	servicetest.Run(t, func(t *testing.T) storage.Store {
 		server, name := versionedBucket(t)
 		return openS3(t, s3Client(t, server, nil), name, nil)
