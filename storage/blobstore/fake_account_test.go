@@ -101,6 +101,9 @@ func TestDeleteLeavesNoVersionAndNoSnapshot(t *testing.T) {
 			for _, key := range keys {
 				a.snapshot(key)
 			}
+			kept, err := s.kept(t.Context(), "v1/a", true)
+			require.NoError(t, err)
+			require.Len(t, kept, 1, "its snapshot, and nothing of its neighbour")
 			require.NoError(t, s.Delete(t.Context(), "v1/a", "v1/b"))
 			for _, key := range []string{"v1/a", "v1/b"} {
 				require.ElementsMatch(t, row.kept, a.all(key), key)
@@ -150,6 +153,21 @@ func TestDeleteFindsVersionsThatNoReplyHasShown(t *testing.T) {
 		require.NoError(t, s.Delete(t.Context(), "v1/a"))
 		require.Empty(t, a.all("v1/a"))
 	})
+}
+
+func TestDeleteLeavesWhatIsCreatedMeanwhile(t *testing.T) {
+	a := &fakeAccount{versioning: true}
+	s, other := openFake(t, a, Options{}), openFake(t, a, Options{})
+	fill(t, s, "v1/a")
+	a.intercept = func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("comp") == "list" { // the object is gone, its versions are being looked for
+			a.intercept = nil
+			fill(t, other, "v1/a")
+		}
+		return nil, nil
+	}
+	require.NoError(t, s.Delete(t.Context(), "v1/a"))
+	require.Equal(t, []string{"version=true snapshot=false current=true deleted=false"}, a.all("v1/a"))
 }
 
 func TestDeleteTellsWhatAHoldKeeps(t *testing.T) {
