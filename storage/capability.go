@@ -76,6 +76,32 @@ type Cleaner interface {
 	Clean(ctx context.Context) (removed int, err error)
 }
 
+// Residuer finds what a storage holds beside its objects: the bytes of deleted ones, and of Creates that did not end. No listing shows them, and they are
+// personal data all the same.
+type Residuer interface {
+	// Residue yields the residue of objects whose names start with prefix, and that of unknown objects whose names may, in no order. What
+	// comes or goes meanwhile may or may not be there. An error is yielded once and ends it.
+	//
+	// There is no other call to remove it: [Store.Delete] of a name takes its residue too, whether there is an object of that name or not, or
+	// its error names the name.
+	Residue(ctx context.Context, prefix string) iter.Seq2[Residue, error]
+}
+
+// Residue is what a [Residuer] has found. Which object it is of is either known, or cannot be found out.
+type Residue struct {
+	// Key is the object whose bytes it may hold; a Delete of Key removes it at once, and makes a Create of Key that is under way fail. Empty if that is not
+	// known: then the Store cannot remove it, and it is there until it goes by itself, see Why.
+	Key string
+	// Prefix is what the name of that object starts with; empty, or ends with a slash. Without a Key it is all that is known of the name.
+	Prefix string
+	// Size is its length in bytes.
+	Size int64
+	// Modified is when it was last written to, by the storage's clock. When its object was deleted is not known.
+	Modified time.Time
+	// Why is a sentence for the privacy officer, without names: what keeps it there. Empty if Key is set.
+	Why string
+}
+
 // Retention describes the copies that a storage may still hold after a Delete that succeeded. The zero value: none that the storage
 // knows of.
 type Retention struct {

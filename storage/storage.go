@@ -11,7 +11,7 @@
 // # Growth
 //
 // Store has six methods and stays so. What only some storages can do is a capability: an interface of one method
-// (see [Cleaner], [Copier], [Pinger], [Retainer], [Signer], [TagFinder]) that is looked for with [As] and never assumed.
+// (see [Cleaner], [Copier], [Pinger], [Residuer], [Retainer], [Signer], [TagFinder]) that is looked for with [As] and never assumed.
 //
 // # Errors
 //

@@ -30,6 +30,9 @@ func (s *Store) Unwrap() storage.Store {
 	if c, ok := storage.As[storage.Cleaner](s.inner); ok {
 		next = &cleaner{link{s, next}, s, c}
 	}
+	if c, ok := storage.As[storage.Residuer](s.inner); ok {
+		next = &residuer{link{s, next}, s, c}
+	}
 	return next
 }
 
@@ -63,22 +66,39 @@ type tagFinder struct {
 
 // FindByTag fails as a whole: with mode After its names are yielded before the error is.
 func (t *tagFinder) FindByTag(ctx context.Context, name, value string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
+	return sequence(ctx, t.store, Find, t.inner.FindByTag(ctx, name, value))
+}
+
+type residuer struct {
+	link
+	store *Store
+	inner storage.Residuer
+}
+
+// Residue fails as a whole, as FindByTag does.
+func (r *residuer) Residue(ctx context.Context, prefix string) iter.Seq2[storage.Residue, error] {
+	return sequence(ctx, r.store, Residue, r.inner.Residue(ctx, prefix), prefix)
+}
+
+// sequence is seq as one call.
+func sequence[T any](ctx context.Context, s *Store, op Op, seq iter.Seq2[T, error], keys ...string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		stopped := false
-		err := t.store.do(ctx, Find, func() error {
-			for key, err := range t.inner.FindByTag(ctx, name, value) {
+		err := s.do(ctx, op, func() error {
+			for v, err := range seq {
 				if err != nil {
 					return err
 				}
-				if !yield(key, nil) {
+				if !yield(v, nil) {
 					stopped = true
 					break
 				}
 			}
 			return nil
-		})
+		}, keys...)
 		if err != nil && !stopped {
-			yield("", err)
+			var zero T
+			yield(zero, err)
 		}
 	}
 }

@@ -33,12 +33,13 @@ const (
 	Copy      Op = "copy"      // storage.Copier
 	Find      Op = "find"      // storage.TagFinder
 	Ping      Op = "ping"      // storage.Pinger
+	Residue   Op = "residue"   // storage.Residuer
 	Retention Op = "retention" // storage.Retainer
 	Sign      Op = "sign"      // storage.Signer
 )
 
 func ops() []Op {
-	return []Op{Create, Open, Read, Stat, Delete, List, Clean, Copy, Find, Ping, Retention, Sign}
+	return []Op{Create, Open, Read, Stat, Delete, List, Clean, Copy, Find, Ping, Residue, Retention, Sign}
 }
 
 // Mode is how much of a call happens.
@@ -69,7 +70,8 @@ type Fault struct {
 	// Op is the sort of call; empty is any.
 	Op Op
 	// Pattern is of the names that are meant, as in [path.Match]; one that ends in a slash means every name that starts so. Empty is
-	// any name. A Delete is meant if one of its names is, a Copy if its source or its destination is, and a List if its prefix is.
+	// any name. A Delete is meant if one of its names is, a Copy if its source or its destination is, and a List and a Residue if
+	// its prefix is.
 	Pattern string
 	// N is the first of the calls so meant that the fault happens to, counted from 1; 0 is the first.
 	N int

@@ -48,7 +48,7 @@ type Store struct {
 type Call struct {
 	// Op is its sort.
 	Op Op
-	// Keys are the names in it: those of a Delete, the prefix of a List, destination and source of a Copy, none for a Clean, a Ping, a Find and a Retention.
+	// Keys are the names in it: those of a Delete, the prefix of a List and of a Residue, destination and source of a Copy, none for a Clean, a Ping, a Find and a Retention.
 	Keys []string
 	// Disturbed is whether a fault happened to it.
 	Disturbed bool

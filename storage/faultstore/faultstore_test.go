@@ -42,6 +42,12 @@ func (everything) FindByTag(context.Context, string, string) iter.Seq2[string, e
 	}
 }
 
+func (everything) Residue(context.Context, string) iter.Seq2[storage.Residue, error] {
+	return func(yield func(storage.Residue, error) bool) {
+		_ = yield(storage.Residue{Key: "a"}, nil) && yield(storage.Residue{Key: "b"}, nil)
+	}
+}
+
 func (everything) Clean(context.Context) (int, error) { return 1, nil }
 
 func (everything) Retention(context.Context) (storage.Retention, error) {
@@ -90,6 +96,14 @@ func calls(t *testing.T, s storage.Store) map[faultstore.Op]func(ctx context.Con
 		},
 		faultstore.Find: func(ctx context.Context) error {
 			for _, err := range as[storage.TagFinder](t, s).FindByTag(ctx, "k", "v") {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		faultstore.Residue: func(ctx context.Context) error {
+			for _, err := range as[storage.Residuer](t, s).Residue(ctx, "v1/") {
 				if err != nil {
 					return err
 				}
@@ -247,9 +261,10 @@ func TestCapabilitiesAreThoseOfTheWrappedStore(t *testing.T) {
 	_, copies := storage.As[storage.Copier](s)
 	_, finds := storage.As[storage.TagFinder](s)
 	_, pings := storage.As[storage.Pinger](s)
+	_, leaves := storage.As[storage.Residuer](s)
 	_, retains := storage.As[storage.Retainer](s)
 	_, signs := storage.As[storage.Signer](s)
-	require.False(t, copies || finds || pings || retains || signs)
+	require.False(t, copies || finds || pings || leaves || retains || signs)
 
 	inner := memstore.New(nil)
 	got, ok := storage.As[*memstore.Store](faultstore.New(faultstore.New(inner)))
@@ -265,25 +280,45 @@ func TestWrappersCountThroughEachOther(t *testing.T) {
 	require.Equal(t, 1, under.Counts()[faultstore.Ping])
 }
 
-func TestFindByTagCanBeLeftEarly(t *testing.T) {
+func TestASequenceCanBeLeftEarly(t *testing.T) {
 	s := filled(t)
-	for key, err := range as[storage.TagFinder](t, s).FindByTag(t.Context(), "k", "v") {
-		require.NoError(t, err)
-		require.Equal(t, "a", key)
-		break
+	for op, seq := range map[faultstore.Op]iter.Seq2[string, error]{
+		faultstore.Find: as[storage.TagFinder](t, s).FindByTag(t.Context(), "k", "v"),
+		faultstore.Residue: func(yield func(string, error) bool) {
+			for r, err := range as[storage.Residuer](t, s).Residue(t.Context(), "") {
+				if !yield(r.Key, err) {
+					return
+				}
+			}
+		},
+	} {
+		s.Set()
+		for key, err := range seq {
+			require.NoError(t, err)
+			require.Equal(t, "a", key)
+			break
+		}
+		s.Set(faultstore.Fault{Op: op, Mode: faultstore.After})
+		var keys []string
+		var last error
+		for key, err := range seq {
+			keys, last = append(keys, key), err
+		}
+		require.Equal(t, []string{"a", "b", ""}, keys, op)
+		require.ErrorIs(t, last, faultstore.ErrInjected, op)
+		s.Reset()
+		for range seq {
+			break // and nothing is yielded any more, the error neither
+		}
 	}
-	s.Set(faultstore.Fault{Op: faultstore.Find, Mode: faultstore.After})
-	var keys []string
-	var last error
-	for key, err := range as[storage.TagFinder](t, s).FindByTag(t.Context(), "k", "v") {
-		keys, last = append(keys, key), err
-	}
-	require.Equal(t, []string{"a", "b", ""}, keys)
-	require.ErrorIs(t, last, faultstore.ErrInjected)
-	s.Reset()
-	for range as[storage.TagFinder](t, s).FindByTag(t.Context(), "k", "v") {
-		break // and nothing is yielded any more, the error neither
-	}
+}
+
+func TestAFaultMeansAResidueByItsPrefix(t *testing.T) {
+	s := filled(t, faultstore.Fault{Op: faultstore.Residue, Pattern: "v2/"})
+	require.NoError(t, calls(t, s)[faultstore.Residue](t.Context()), "of v1/")
+	s.Set(faultstore.Fault{Op: faultstore.Residue, Pattern: "v1/"})
+	require.ErrorIs(t, calls(t, s)[faultstore.Residue](t.Context()), faultstore.ErrInjected)
+	require.Equal(t, `residue "v1/" (disturbed)`, s.Calls()[0].String())
 }
 
 // tracked counts the objects that are open.

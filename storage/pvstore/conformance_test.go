@@ -42,5 +42,9 @@ func conform(t *testing.T, opts *Options, n nature) {
 		Rounds:      8,
 		Reopen:      func(t *testing.T, s storage.Store) storage.Store { return openOn(t, s.(*Store).dir) },
 		Undeletable: func(_ *testing.T, s storage.Store, key string) { stuck.Store(s.(*Store).dir+"/"+path.Base(key), true) },
+		Strand: func(t *testing.T, s storage.Store, key string) {
+			folder, name := s.(*Store).place(key)
+			leave(t, s.(*Store).dir, path.Join(folder, tempName(name)), 1000, 0)
+		},
 	})
 }

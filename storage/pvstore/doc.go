@@ -57,7 +57,7 @@
 //
 // # What a deleted object leaves
 //
-// Delete removes the file, and temporary files of that name that a Create left when it died; temporary files of other names go by age, with [Store.Clean] or a Delete
-// in the same folder. A file that is deleted while a client of NFS or FUSE reads it stays as .nfs… or .fuse_hidden… until that client
-// closes it; [Store.Residue] finds both. Snapshots and backups are beyond the driver, see [Store.Retention].
+// Delete removes the file, and temporary files of that name that a Create left when it died, also if it left no object; temporary files of other names go by
+// age, with [Store.Clean] or a Delete in the same folder. A file that is deleted while a client of NFS or FUSE reads it stays as .nfs… or .fuse_hidden… until that client
+// closes it, and if the client dies first, until an administrator removes it. [Store.Residue] finds both kinds. Snapshots and backups are beyond the driver, see [Store.Retention].
 package pvstore

@@ -135,18 +135,18 @@ func TestOfManyProcessesOneWinsEachName(t *testing.T) {
 
 func TestACreateKilledAnywhereLeavesAWholeObjectOrNone(t *testing.T) {
 	for _, at := range []struct {
-		step            string
-		before, visible bool
+		step                   string
+		before, visible, again bool
 	}{
-		{"mkdir", false, false},
-		{"create", false, false},
-		{"write", false, false},
-		{"fsync", false, false},
-		{"link", true, false},
-		{"link", false, true},
-		{"unlink temp", true, true},
-		{"unlink temp", false, true},
-		{"fsync folder", true, false}, // of the first folder on the way
+		{"mkdir", false, false, true},
+		{"create", false, false, true},
+		{"write", false, false, true},
+		{"fsync", false, false, false},
+		{"link", true, false, false},
+		{"link", false, true, false},
+		{"unlink temp", true, true, false},
+		{"unlink temp", false, true, false},
+		{"fsync folder", true, false, true}, // of the first folder on the way
 	} {
 		t.Run(fmt.Sprintf("%s %v", at.step, at.before), func(t *testing.T) {
 			t.Parallel()
@@ -157,6 +157,12 @@ func TestACreateKilledAnywhereLeavesAWholeObjectOrNone(t *testing.T) {
 			_ = c.cmd.Wait()
 
 			s := open(t, dir, nil)
+			temps := hidden(t, dir)
+			left := residueOf(t, s, "v1/media/")
+			require.Len(t, left, len(temps), "all that is left is found")
+			for _, r := range left {
+				require.Equal(t, stopName, r.Key)
+			}
 			body, err := storage.ReadFile(t.Context(), s, stopName, 1<<20)
 			if at.visible {
 				require.NoError(t, err)
@@ -164,10 +170,13 @@ func TestACreateKilledAnywhereLeavesAWholeObjectOrNone(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, storage.ErrNotExist)
 				require.Empty(t, keysOf(t, s, nil))
-				put(t, s, stopName, "another one can be made")
+				if at.again {
+					put(t, s, stopName, "another one can be made")
+				}
 			}
 			require.NoError(t, s.Delete(t.Context(), stopName))
 			assert.Empty(t, hidden(t, dir), "the bytes of a deleted object are not left in what the dead one left")
+			assert.Empty(t, residueOf(t, s, ""))
 		})
 	}
 }

@@ -61,7 +61,7 @@ func TestNoRuleFailsOnASoundStore(t *testing.T) {
 }
 
 func flaws() []flaw {
-	return slices.Concat(createFlaws(), bodyFlaws(), readFlaws(), nameFlaws(), listFlaws(), deleteFlaws(), lifeFlaws())
+	return slices.Concat(createFlaws(), bodyFlaws(), readFlaws(), nameFlaws(), listFlaws(), deleteFlaws(), lifeFlaws(), residueFlaws())
 }
 
 // replace creates the object whether there is one or not, as os.WriteFile and an unconditional PUT do.

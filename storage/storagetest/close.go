@@ -21,6 +21,7 @@ func closedStore(e *env) {
 	e.fill("v1/a")
 	copier, copies := storage.As[storage.Copier](e.store)
 	pinger, pings := storage.As[storage.Pinger](e.store)
+	residuer, leaves := storage.As[storage.Residuer](e.store)
 	require.NoError(e, e.store.Close())
 	if err := e.store.Close(); err != nil { // closing twice is harmless; a driver may mention it
 		require.ErrorIs(e, err, storage.ErrClosed, "a second Close")
@@ -47,6 +48,13 @@ func closedStore(e *env) {
 	if pings {
 		_, err = pinger.Ping(e.ctx)
 		e.refused(err, storage.ErrClosed, "", "ping")
+	}
+	if leaves {
+		err = nil
+		for _, err = range residuer.Residue(e.ctx, "") {
+			break
+		}
+		e.refused(err, storage.ErrClosed, "", "residue")
 	}
 }
 

@@ -50,6 +50,13 @@ func doneContext(e *env) {
 			_, err = pinger.Ping(c.ctx)
 			require.ErrorIs(e, err, c.want, "ping")
 		}
+		if residuer, ok := storage.As[storage.Residuer](e.store); ok {
+			err = nil
+			for _, err = range residuer.Residue(c.ctx, "") {
+				break
+			}
+			require.ErrorIs(e, err, c.want, "residue")
+		}
 		e.lists(keys, storage.ListOptions{})
 		e.absent(e.store, "v1/new", "created under a context that was done")
 	}

@@ -52,6 +52,7 @@ func watch(r rule, open func(*disk) storage.Store) string {
 			open:        func() storage.Store { return open(d) },
 			reopen:      func(storage.Store) storage.Store { return open(d) },
 			undeletable: func(_ storage.Store, key string) { d.lock(key) },
+			strand:      func(_ storage.Store, key string) { d.strand(key) },
 			maxObject:   6 << 20,
 			rounds:      8,
 		})

@@ -35,7 +35,7 @@ func rules(opts *Options) []rule {
 	return slices.Concat(
 		createRules(), bodyRules(), readRules(), nameRules(), listRules(), pageRules(),
 		deleteRules(), needing(opts.Undeletable != nil, undeletableRules()), contextRules(),
-		needing(opts.Reopen != nil, processRules()), capabilityRules(), closeRules(),
+		needing(opts.Reopen != nil, processRules()), capabilityRules(), residueRules(), needing(opts.Strand != nil, strandRules()), closeRules(),
 	)
 }
 
@@ -53,6 +53,7 @@ type harness struct {
 	open        func() storage.Store
 	reopen      func(s storage.Store) storage.Store // may be nil
 	undeletable func(s storage.Store, key string)   // may be nil
+	strand      func(s storage.Store, key string)   // may be nil
 	maxObject   int64
 	rounds      int
 }

@@ -12,7 +12,7 @@
 // A driver that passes can keep voicemail. Each rule is a subtest with a store of its own, and is named for what it demands; one that fails also prints
 // why it is demanded. The rules run in parallel, so run them with -race. A run makes some 4,000 objects, almost all of them small.
 //
-// A rule about a capability ([storage.Copier], [storage.Pinger]) passes by itself where [storage.As] does not find it. Rules that
+// A rule about a capability ([storage.Copier], [storage.Pinger], [storage.Residuer]) passes by itself where [storage.As] does not find it. Rules that
 // need to see the data as another process does need [Options.Reopen]: set it if the driver's data outlives the Store.
 //
 // The suite demands more than one could see from outside in two places, since a body is often a call in progress. A Create
@@ -38,6 +38,9 @@ type Options struct {
 	Reopen func(t *testing.T, s storage.Store) storage.Store
 	// Undeletable makes the storage refuse to delete the object key until the test ends. nil leaves the rule out that needs it.
 	Undeletable func(t *testing.T, s storage.Store, key string)
+	// Strand leaves in the storage what a Create of the object key leaves there whose process is killed before it has made the object. The Store must be a
+	// [storage.Residuer]. nil leaves the rule out that needs it: a Create of the driver leaves nothing.
+	Strand func(t *testing.T, s storage.Store, key string)
 }
 
 // Run checks every rule, as subtests of t. newStore returns an empty store, which the suite closes; what else has to be released,
@@ -59,6 +62,9 @@ func Run(t *testing.T, newStore func(t *testing.T) storage.Store, opts *Options)
 			}
 			if opts.Undeletable != nil {
 				h.undeletable = func(s storage.Store, key string) { opts.Undeletable(t, s, key) }
+			}
+			if opts.Strand != nil {
+				h.strand = func(s storage.Store, key string) { opts.Strand(t, s, key) }
 			}
 			r.check(t, h)
 		})

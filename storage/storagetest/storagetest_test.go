@@ -3,10 +3,12 @@ package storagetest
 import (
 	"context"
 	"io"
+	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -20,6 +22,34 @@ type disk struct {
 	mu     sync.Mutex
 	locked map[string]bool          // objects that cannot be deleted
 	met    map[string]chan struct{} // see meet
+	dead   map[string]time.Time     // what Creates that died have left
+}
+
+func (d *disk) strand(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead[key] = time.Now()
+}
+
+// bury removes what was left of the objects.
+func (d *disk) bury(keys ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, key := range keys {
+		delete(d.dead, key)
+	}
+}
+
+// residue returns what was left of objects whose names start with prefix.
+func (d *disk) residue(prefix string) (all []storage.Residue) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, at := range d.dead {
+		if strings.HasPrefix(key, prefix) {
+			all = append(all, storage.Residue{Key: key, Modified: at})
+		}
+	}
+	return all
 }
 
 func (d *disk) lock(key string) {
@@ -65,13 +95,14 @@ type process struct {
 	list   func(context.Context, *storage.ListOptions) (*storage.Page, error)
 	copy   func(context.Context, string, string, *storage.CreateOptions) (storage.Info, error)
 	ping   func(context.Context) (storage.Health, error)
+	left   func(prefix string) ([]storage.Residue, error)
 	close  func() error
 }
 
 func newProcess(d *disk) *process { return &process{disk: d, forever: make(chan struct{})} }
 
 func newDisk() *disk {
-	return &disk{Store: memstore.New(nil), locked: map[string]bool{}, met: map[string]chan struct{}{}}
+	return &disk{Store: memstore.New(nil), locked: map[string]bool{}, met: map[string]chan struct{}{}, dead: map[string]time.Time{}}
 }
 
 func (p *process) refuse(op string) error {
@@ -130,6 +161,7 @@ func (p *process) Delete(ctx context.Context, keys ...string) error {
 	if err := p.disk.Delete(ctx, free...); err != nil {
 		return err
 	}
+	p.bury(free...)
 	return held
 }
 
@@ -163,6 +195,30 @@ func (p *process) Ping(ctx context.Context) (storage.Health, error) {
 	return p.disk.Ping(ctx)
 }
 
+func (p *process) Residue(ctx context.Context, prefix string) iter.Seq2[storage.Residue, error] {
+	return func(yield func(storage.Residue, error) bool) {
+		err := p.refuse("residue")
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil && storage.CheckPrefix(prefix) != nil {
+			err = &storage.Error{Op: "residue", Driver: "process", Kind: storage.ErrInvalid}
+		}
+		all := p.residue(prefix)
+		if p.left != nil && err == nil {
+			all, err = p.left(prefix)
+		}
+		for _, r := range all {
+			if err == nil && !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(storage.Residue{}, err)
+		}
+	}
+}
+
 func (p *process) Close() error {
 	if p.close != nil {
 		return p.close()
@@ -176,6 +232,7 @@ func everything() *Options {
 	return &Options{
 		Reopen:      func(_ *testing.T, s storage.Store) storage.Store { return newProcess(s.(*process).disk) },
 		Undeletable: func(_ *testing.T, s storage.Store, key string) { s.(*process).lock(key) },
+		Strand:      func(_ *testing.T, s storage.Store, key string) { s.(*process).strand(key) },
 	}
 }
 
@@ -185,8 +242,10 @@ func TestASoundStorePassesEveryRule(t *testing.T) {
 
 func TestARuleWhoseNeedsAreNotMetIsNotRun(t *testing.T) {
 	full := len(rules(everything()))
-	assert.Len(t, rules(&Options{Reopen: everything().Reopen}), full-len(undeletableRules()))
-	assert.Len(t, rules(&Options{Undeletable: everything().Undeletable}), full-len(processRules()))
+	process, undeletable, strand := len(processRules()), len(undeletableRules()), len(strandRules())
+	assert.Len(t, rules(&Options{Reopen: everything().Reopen}), full-undeletable-strand)
+	assert.Len(t, rules(&Options{Undeletable: everything().Undeletable}), full-process-strand)
+	assert.Len(t, rules(&Options{Strand: everything().Strand}), full-process-undeletable)
 }
 
 func TestEveryRuleSaysWhyItIsThere(t *testing.T) {
