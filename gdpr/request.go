@@ -107,7 +107,7 @@ func (r *Request) check() error {
 		for j, p := range c.Phones {
 			total++
 			if problem := phoneProblem(p); problem != "" {
-				return &RequestError{index(index("Consumers", i)+".Phones", j), problem}
+				return &RequestError{indexed(indexed("Consumers", i)+".Phones", j), problem}
 			}
 		}
 	}
@@ -287,12 +287,12 @@ type requestParser struct {
 
 func (p *requestParser) document(doc json.RawMessage) error {
 	r := &p.request
-	return members("document", "", doc, map[string]func(string, json.RawMessage) error{
-		"caseid":    func(path string, v json.RawMessage) error { return text(path, v, &r.CaseID) },
-		"ccid":      func(path string, v json.RawMessage) error { return optional(path, v, &r.CCID) },
-		"since":     func(path string, v json.RawMessage) error { return instant(path, v, &r.Since) },
-		"until":     func(path string, v json.RawMessage) error { return instant(path, v, &r.Until) },
-		"consumers": func(path string, v json.RawMessage) error { return elements(path, v, p.consumer) },
+	return jsonMembers("document", "", doc, map[string]func(string, json.RawMessage) error{
+		"caseid":    func(path string, v json.RawMessage) error { return jsonText(path, v, &r.CaseID) },
+		"ccid":      func(path string, v json.RawMessage) error { return jsonOptional(path, v, &r.CCID) },
+		"since":     func(path string, v json.RawMessage) error { return jsonTime(path, v, &r.Since) },
+		"until":     func(path string, v json.RawMessage) error { return jsonTime(path, v, &r.Until) },
+		"consumers": func(path string, v json.RawMessage) error { return jsonElements(path, v, p.consumer) },
 	})
 }
 
@@ -305,7 +305,7 @@ func (p *requestParser) consumer(path string, doc json.RawMessage) error {
 	found := false
 	phone := func(path string, v json.RawMessage) error {
 		var s string
-		if err := text(path, v, &s); err != nil {
+		if err := jsonText(path, v, &s); err != nil {
 			return err
 		}
 		one := NewPhone(s)
@@ -319,20 +319,20 @@ func (p *requestParser) consumer(path string, doc json.RawMessage) error {
 		return nil
 	}
 	identities := func(path string, v json.RawMessage) error {
-		return members(path, path+".", v, map[string]func(string, json.RawMessage) error{
+		return jsonMembers(path, path+".", v, map[string]func(string, json.RawMessage) error{
 			"phone": func(path string, v json.RawMessage) error {
 				if v[0] == '[' {
-					return elements(path, v, phone)
+					return jsonElements(path, v, phone)
 				}
 				return phone(path, v)
 			},
 		})
 	}
-	err := members(path, path+".", doc, map[string]func(string, json.RawMessage) error{
+	err := jsonMembers(path, path+".", doc, map[string]func(string, json.RawMessage) error{
 		"consumer": func(path string, v json.RawMessage) error {
 			found = true
 			if v[0] == '[' {
-				return elements(path, v, identities)
+				return jsonElements(path, v, identities)
 			}
 			return identities(path, v)
 		},
@@ -347,8 +347,8 @@ func (p *requestParser) consumer(path string, doc json.RawMessage) error {
 	return nil
 }
 
-// members calls, for each member of a JSON object that is known, its function with the path prefix+key. The others are ignored.
-func members(path, prefix string, doc json.RawMessage, known map[string]func(string, json.RawMessage) error) error {
+// jsonMembers calls, for each member of a JSON object that is known, its function with the path prefix+key. The others are ignored.
+func jsonMembers(path, prefix string, doc json.RawMessage, known map[string]func(string, json.RawMessage) error) error {
 	if doc[0] != '{' {
 		return &RequestError{path, "must be an object"}
 	}
@@ -383,24 +383,24 @@ func members(path, prefix string, doc json.RawMessage, known map[string]func(str
 	return nil
 }
 
-// elements calls read for each element of a JSON array.
-func elements(path string, doc json.RawMessage, read func(string, json.RawMessage) error) error {
+// jsonElements calls read for each element of a JSON array.
+func jsonElements(path string, doc json.RawMessage, read func(string, json.RawMessage) error) error {
 	var list []json.RawMessage
 	if doc[0] != '[' || json.Unmarshal(doc, &list) != nil {
 		return &RequestError{path, "must be a list"}
 	}
 	for i, v := range list {
-		if err := read(index(path, i), v); err != nil {
+		if err := read(indexed(path, i), v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+func indexed(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-// text reads a JSON string.
-func text(path string, doc json.RawMessage, s *string) error {
+// jsonText reads a JSON string.
+func jsonText(path string, doc json.RawMessage, s *string) error {
 	if c := doc[0]; c == '-' || '0' <= c && c <= '9' {
 		return &RequestError{path, "is a JSON number, in which leading zeros and a + are lost; write it as a string, in quotes, as it is dialed"}
 	}
@@ -410,16 +410,16 @@ func text(path string, doc json.RawMessage, s *string) error {
 	return nil
 }
 
-// optional reads a JSON string or null.
-func optional(path string, doc json.RawMessage, s *string) error {
+// jsonOptional reads a JSON string or null.
+func jsonOptional(path string, doc json.RawMessage, s *string) error {
 	if doc[0] == 'n' {
 		return nil
 	}
-	return text(path, doc, s)
+	return jsonText(path, doc, s)
 }
 
-// instant reads a time or null.
-func instant(path string, doc json.RawMessage, t *time.Time) error {
+// jsonTime reads a time or null.
+func jsonTime(path string, doc json.RawMessage, t *time.Time) error {
 	if doc[0] == 'n' {
 		return nil
 	}
