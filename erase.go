@@ -3,6 +3,7 @@ package voicemail
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/genesys/voicemail/internal/keys"
@@ -54,6 +55,15 @@ func notRestricted(st *stay) error {
 // Maintain. A crash at any point leaves what another erase, or Maintain, finishes. meta may be nil if it is not there any more. The result is
 // what was seen of the message after the gone mark; it is gone if the mark may be there still, also beside an error.
 func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *metadata, allowed may) (stay, error) {
+	st, err := s.announceErasure(ctx, box, ref, allowed)
+	if err != nil {
+		return st, err
+	}
+	return st, s.remove(ctx, box, &st, meta)
+}
+
+// announceErasure creates a gone mark and looks whether the stay may be deleted. If not, the mark is taken back.
+func (s *Service) announceErasure(ctx context.Context, box keys.Box, ref keys.Ref, allowed may) (stay, error) {
 	mark := box.Mark(ref, keys.Gone+s.ids.nonce())
 	var st stay
 	_, err := s.master.Create(ctx, mark, nil, nil)
@@ -63,16 +73,16 @@ func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *m
 	if err == nil {
 		err = allowed(&st)
 	}
-	if err != nil {
-		back, cancel := withoutCancel(ctx)
-		defer cancel()
-		undo := s.master.Delete(back, mark)
-		if st.gone = undo != nil; st.gone {
-			err = errors.Join(err, undo) // the message stays hidden until Maintain has looked at it
-		}
-		return st, err
+	if err == nil {
+		return st, nil
 	}
-	return st, s.remove(ctx, box, &st, meta)
+	back, cancel := withoutCancel(ctx)
+	defer cancel()
+	undo := s.master.Delete(back, mark)
+	if st.gone = undo != nil; st.gone {
+		err = errors.Join(err, undo) // the message stays hidden until Maintain has looked at it
+	}
+	return st, err
 }
 
 // remove deletes everything of a stay but its gone marks.
@@ -85,14 +95,23 @@ func (s *Service) remove(ctx context.Context, box keys.Box, st *stay, meta *meta
 	if err := first(errs...); err != nil {
 		return err
 	}
-	var last []string
+	var entries []string
+	if meta != nil {
+		var err error
+		if entries, err = s.entries(ctx, box, meta); err != nil {
+			return err
+		}
+	}
+	return s.removeNames(ctx, box, st, entries)
+}
+
+// removeNames deletes the metadata of a stay, and then its index entries and all marks but those that say that it is gone.
+func (s *Service) removeNames(ctx context.Context, box keys.Box, st *stay, entries []string) error {
+	last := slices.Clone(entries)
 	for _, mark := range st.marks {
 		if !strings.HasPrefix(mark, keys.Gone) {
 			last = append(last, box.Mark(st.ref, mark))
 		}
-	}
-	if meta != nil {
-		last = append(last, s.entries(box, meta)...)
 	}
 	if err := s.master.Delete(ctx, box.Meta(st.ref)); err != nil {
 		return err
@@ -104,9 +123,9 @@ func (s *Service) remove(ctx context.Context, box keys.Box, st *stay, meta *meta
 	return s.master.Delete(ctx, last...)
 }
 
-// removeMedia deletes the audio and all parts of a message in one region.
-func (s *Service) removeMedia(ctx context.Context, st storage.Store, stem string) error {
-	var names []string
+// removeMedia deletes the audio and all parts of a message in one region, and others.
+func (s *Service) removeMedia(ctx context.Context, st storage.Store, stem string, others ...string) error {
+	names := slices.Clone(others)
 	for info, err := range storage.All(ctx, st, &storage.ListOptions{Prefix: stem, KeysOnly: true}) {
 		if err != nil {
 			return err

@@ -10,8 +10,10 @@ const (
 	EventMailboxCreated  EventKind = "mailbox-created"
 	EventSettingsChanged EventKind = "settings-changed"
 	EventDeposited       EventKind = "deposited"
-	EventCopied          EventKind = "copied" // Mailbox is where the copy is; From is where it came from
-	EventMoved           EventKind = "moved"  // Mailbox is where the message is now; From is where it was: two mailboxes changed
+	EventPending         EventKind = "pending" // deposited while the master region could not be reached: its mailbox has not changed yet
+	EventSynced          EventKind = "synced"  // a pending deposit came into its mailbox
+	EventCopied          EventKind = "copied"  // Mailbox is where the copy is; From is where it came from
+	EventMoved           EventKind = "moved"   // Mailbox is where the message is now; From is where it was: two mailboxes changed
 	EventRead            EventKind = "read"
 	EventUnread          EventKind = "unread"
 	EventUrgent          EventKind = "urgent"
@@ -20,7 +22,12 @@ const (
 	EventTrashed         EventKind = "trashed"
 	EventRestored        EventKind = "restored"
 	EventDeleted         EventKind = "deleted"
-	EventExpired         EventKind = "expired" // deleted since its time had come
+	EventExpired         EventKind = "expired"      // deleted since its time had come
+	EventRestricted      EventKind = "restricted"   // its caller asked to be forgotten: agents see it no more
+	EventUnrestricted    EventKind = "unrestricted" // that was undone: it is as it was
+	EventErased          EventKind = "erased"       // it was restricted, and now nothing of it is left
+	EventHeld            EventKind = "held"
+	EventReleased        EventKind = "released"
 )
 
 // Event tells of a change that this process made. It is sent after the change can be seen by everybody, so whoever counts or lists on it sees

@@ -89,8 +89,10 @@ func (s *Service) find(ctx context.Context, identities []string) ([]finding, err
 			}
 		}
 	}
-	return nil, fmt.Errorf("%w: the caller's messages change too fast to be listed", storage.ErrUnavailable)
+	return nil, errTooFast
 }
+
+var errTooFast = fmt.Errorf("%w: the caller's messages change too fast to be listed", storage.ErrUnavailable)
 
 // arrive adds what was found of a message ID after the others: in the place of where the message came from, but beside what another mailbox has under
 // the same ID and did not get by a move. Somebody deposited that under an ID already used, and it must not hide the other.
@@ -120,9 +122,13 @@ func byMessage(entries []keys.Entry) [][]keys.Entry {
 
 // newEntries lists the index entries that are not in seen, and puts them there. Two forms of an identity can lead to the same message.
 func (s *Service) newEntries(ctx context.Context, identities []string, seen map[keys.Entry]bool) ([]keys.Entry, error) {
+	x, err := s.callers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var entries []keys.Entry
 	for _, id := range identities {
-		for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: s.space.Caller(s.index.hash(id)), KeysOnly: true}) {
+		for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: s.space.Caller(x.hash(id)), KeysOnly: true}) {
 			if err != nil {
 				return nil, err
 			}

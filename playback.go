@@ -13,14 +13,21 @@ import (
 const rangeSize = 256 << 10
 
 func (m *message) Open(ctx context.Context) (io.ReadSeekCloser, error) {
+	return m.open(ctx, func() error {
+		_, err := m.seen(ctx)
+		return err
+	})
+}
+
+// open opens the recording for as long as allowed does not object.
+func (m *message) open(ctx context.Context, allowed func() error) (io.ReadSeekCloser, error) {
 	st, err := m.svc.region(m.meta.Region)
 	if err != nil {
 		return nil, m.fail("play", err)
 	}
-	r := &ranges{ctx: ctx, store: st, region: m.meta.Region, key: m.audioKey(), size: m.meta.Size, fail: func(err error) error { return m.fail("play", err) }}
-	r.allowed = func() error {
-		_, err := m.seen(ctx)
-		return err
+	r := &ranges{
+		ctx: ctx, store: st, region: m.meta.Region, key: m.audioKey(), size: m.meta.Size, allowed: allowed,
+		fail: func(err error) error { return m.fail("play", err) },
 	}
 	if err := r.next(); err != nil {
 		return nil, err

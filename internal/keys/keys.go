@@ -254,6 +254,11 @@ func (s Space) ParseCallerEntry(key string) (Entry, error) {
 	return Entry{Hash: part[0], Mailbox: m, Ref: ref}, nil
 }
 
+// ParseStay reads the mailbox and the message of the name of a mark or of metadata.
+func (s Space) ParseStay(key string) (mailbox string, ref Ref, err error) {
+	return parseStay(key, s.Boxes())
+}
+
 // isHash reports whether s is a SHA-256 digest in lower-case hex.
 func isHash(s string) bool {
 	return len(s) == 2*sha256.Size && strings.Trim(s, hexDigits) == ""
@@ -261,8 +266,13 @@ func isHash(s string) bool {
 
 // ParseMedia reads the mailbox and the message of the name of an audio object or a part.
 func (s Space) ParseMedia(key string) (mailbox string, ref Ref, err error) {
-	bad := fmt.Errorf("%w: not the name of audio", ErrID)
-	rest, ok := strings.CutPrefix(key, s.Media())
+	return parseStay(key, s.Media())
+}
+
+// parseStay reads <folder><m>/<id>-<hop>.<anything>.
+func parseStay(key, folder string) (mailbox string, ref Ref, err error) {
+	bad := fmt.Errorf("%w: not the name of a message", ErrID)
+	rest, ok := strings.CutPrefix(key, folder)
 	if !ok {
 		return "", Ref{}, bad
 	}

@@ -1,0 +1,249 @@
+package gdpr
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/internal/privacy"
+	"github.com/genesys/voicemail/storage"
+)
+
+// ExportReport says what an export holds. It prints as REDACTED by fmt; its JSON is the product's output.json: {"caseid": …, "consumers": {number: [files]}}.
+type ExportReport struct {
+	// CaseID is the request's.
+	CaseID string
+	// Messages is how many messages match, Files how many recordings were written. They differ if some could not be, or match two numbers.
+	Messages, Files int
+	// Problems are the messages of which something is missing, and why. They are listed in the documents, too.
+	Problems []ExportProblem
+	// Refused are the numbers that are not looked for, and why.
+	Refused []PhoneReport
+
+	phones []Phone
+	rows   []exportRow
+}
+
+// ExportProblem says why a message is not whole in an export.
+type ExportProblem struct {
+	Message voicemail.MessageID
+	Err     error
+}
+
+// Format prints REDACTED under every verb.
+func (ExportReport) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// MarshalJSON returns the content of output.json.
+func (r ExportReport) MarshalJSON() ([]byte, error) {
+	var b writer
+	if err := writeOutput(&b, r.CaseID, r.phones, r.rows); err != nil {
+		return nil, err
+	}
+	return json.RawMessage(b), nil
+}
+
+type writer []byte
+
+func (w *writer) Write(p []byte) (int, error) {
+	*w = append(*w, p...)
+	return len(p), nil
+}
+
+// ExportMe writes everything that is stored of the request's numbers into sink: each recording under its message's ID, and output.json, messages.csv and
+// index.html. What is restricted by a forget is in it, as is what is in the trash, held, or waits for the master region. Recordings are streamed; memory grows with the
+// number of messages, not with their length. The caller closes sink.
+//
+// A message that cannot be read whole is reported in the documents and in the report, and the others are exported. Errors: a [*RequestError]; ErrRegions, ErrClock, and then nothing
+// was written; an error of a storage or of sink, and then the export is not complete: output.json is missing.
+func (c *Controller) ExportMe(ctx context.Context, req *Request, sink Sink) (*ExportReport, error) {
+	if err := req.check(); err != nil {
+		return nil, fail("export", "", err)
+	}
+	r, err := c.export(ctx, req, sink)
+	return r, fail("export", req.CaseID, err)
+}
+
+func (c *Controller) export(ctx context.Context, req *Request, sink Sink) (*ExportReport, error) {
+	targets, err := c.targets(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.accept(ctx); err != nil {
+		return nil, err
+	}
+	x := &exporting{Controller: c, sink: sink, targets: targets, files: map[string]bool{}, report: &ExportReport{CaseID: req.CaseID}}
+	for _, t := range targets {
+		x.report.phones = append(x.report.phones, t.phone)
+		if t.refused != "" {
+			x.report.Refused = append(x.report.Refused, PhoneReport{Phone: t.phone, Refused: t.refused})
+		}
+	}
+	within := subjectOf(req, targets).within()
+	list, err := c.collect(ctx, within)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(f *found) bool { return !message(f) })
+	for i, f := range list {
+		if err := x.message(ctx, f); err != nil {
+			return nil, err
+		}
+		if req.Progress != nil {
+			req.Progress(Progress{Op: "export", CaseID: req.CaseID, Done: i + 1, Total: len(list)})
+		}
+	}
+	if err := x.foreign(ctx, within); err != nil {
+		return nil, err
+	}
+	x.report.Messages = len(list)
+	slices.SortStableFunc(x.report.rows, func(a, b exportRow) int { return a.Phone - b.Phone })
+	return x.report, writeExportFiles(sink, req.CaseID, x.report.phones, x.report.rows, c.now())
+}
+
+// exporting is an export under way.
+type exporting struct {
+	*Controller
+	sink    Sink
+	targets []target
+	files   map[string]bool
+	report  *ExportReport
+}
+
+// message writes the recording of a message, and a row for each number that it is of. Only an error of the sink, or the end of ctx, is an error.
+func (x *exporting) message(ctx context.Context, f *found) error {
+	row := exportRow{State: f.State, Restricted: len(f.Forgettings) > 0, Pending: !f.Committed}
+	row.Envelope.ID, row.Envelope.Mailbox = voicemail.MessageID(f.Ref.ID), voicemail.MailboxID(f.Mailbox)
+	problem := f.Problem
+	if f.Envelope != nil {
+		row.Envelope = *f.Envelope
+	}
+	name := f.Ref.ID
+	for n := 2; x.files[name]; n++ {
+		name = fmt.Sprintf("%s-%d", f.Ref.ID, n) // in two mailboxes under one ID
+	}
+	if problem == nil && f.Open != nil {
+		body, err := f.Open(ctx)
+		if err != nil {
+			problem = err
+		} else {
+			if problem, err = x.file(name, row.Envelope.ReceivedAt, body, row.Envelope.SHA256); err != nil {
+				return err
+			}
+		}
+		if errors.Is(problem, voicemail.ErrNotFound) {
+			return nil // deleted meanwhile
+		}
+	}
+	return x.row(ctx, row, name, problem, func(t *target) bool { return t.matches(f) })
+}
+
+// row adds a message to the documents.
+func (x *exporting) row(ctx context.Context, row exportRow, name string, problem error, matches func(*target) bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if problem != nil {
+		row.Problem = problem.Error()
+		x.report.Problems = append(x.report.Problems, ExportProblem{Message: row.Envelope.ID, Err: problem})
+	} else {
+		row.File = name
+		x.files[name] = true
+		x.report.Files++
+	}
+	for i := range x.targets {
+		if matches(&x.targets[i]) {
+			row.Phone = i
+			x.report.rows = append(x.report.rows, row)
+		}
+	}
+	return nil
+}
+
+// file streams a recording into the sink. What is wrong with the recording is problem; what is wrong with the sink is err.
+func (x *exporting) file(name string, at time.Time, body io.ReadCloser, digest string) (problem, err error) {
+	defer body.Close()
+	out, err := x.sink.Create(name, at)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	w := &sinkWriter{File: out}
+	_, problem = io.Copy(io.MultiWriter(w, sum), body)
+	if w.err != nil {
+		return nil, errors.Join(w.err, out.Abort())
+	}
+	if problem == nil && digest != "" && hex.EncodeToString(sum.Sum(nil)) != digest {
+		problem = fmt.Errorf("%w: the recording is not what was deposited", voicemail.ErrDamaged)
+	}
+	if problem != nil {
+		return problem, out.Abort()
+	}
+	return nil, out.Commit()
+}
+
+// sinkWriter tells the sink's errors from the recording's.
+type sinkWriter struct {
+	File
+	err error
+}
+
+func (w *sinkWriter) Write(p []byte) (int, error) {
+	n, err := w.File.Write(p)
+	if err != nil {
+		w.err = err
+	}
+	return n, err
+}
+
+// foreign writes what other programs deposited of the numbers and tagged with them.
+func (x *exporting) foreign(ctx context.Context, within privacy.Subject) error {
+	n := 0
+	for i := range x.targets {
+		t := &x.targets[i]
+		if t.refused != "" {
+			continue
+		}
+		list, _, err := x.Controller.foreign(ctx, privacy.Subject{Identities: t.identities, Since: within.Since, Until: within.Until})
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			n++
+			row := exportRow{Foreign: true}
+			row.Envelope.ReceivedAt, row.Envelope.Size, row.Envelope.Region = f.Modified, f.Size, f.Region
+			name := fmt.Sprintf("foreign-%d", n)
+			problem, err := x.foreignFile(ctx, name, f)
+			if err != nil {
+				return err
+			}
+			if errors.Is(problem, storage.ErrNotExist) {
+				continue
+			}
+			if err := x.row(ctx, row, name, problem, func(other *target) bool { return other == t }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (x *exporting) foreignFile(ctx context.Context, name string, f privacy.Foreign) (problem, err error) {
+	for _, r := range x.ops.Regions() {
+		if r.Name != f.Region {
+			continue
+		}
+		body, err := r.Store.Open(ctx, f.Key, nil)
+		if err != nil {
+			return x.ops.Fail(f.Region, err), nil
+		}
+		return x.file(name, f.Modified, body, "")
+	}
+	return nil, nil
+}

@@ -1,0 +1,386 @@
+package gdpr
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/privacy"
+	"github.com/genesys/voicemail/storage"
+)
+
+// linkTTL is how long a link of voicemail.Message.URL works at most.
+const linkTTL = time.Hour
+
+// forgetAttempts bounds how often a request is looked at anew because somebody else changed its case.
+const forgetAttempts = 16
+
+// ForgetMe restricts all messages of the request's numbers, at once and everywhere: also those in the trash, held ones, copies in other mailboxes and deposits that wait for the
+// master region. They are erased after Options.Window, by Sweep. Greetings are the mailbox owner's and never touched. Messages that come later are not covered,
+// unless the request is repeated while it can be undone.
+//
+// A repeated request is the same case, and its deadline stays what it was. With the case closed, the report says so and how many messages came since; a new
+// case ID is needed for those.
+//
+// Errors: a [*RequestError]; ErrRegions, ErrClock, [*ConfirmError], ErrCaseConflict, and then nothing was changed; an error of the storage, and then the
+// request may be recorded in part: repeat it, or undo it. It is carried out when due either way.
+func (c *Controller) ForgetMe(ctx context.Context, req *Request) (*ForgetReport, error) {
+	if err := req.check(); err != nil {
+		return nil, fail("forget", "", err)
+	}
+	r, err := c.forget(ctx, req)
+	return r, fail("forget", req.CaseID, err)
+}
+
+func (c *Controller) forget(ctx context.Context, req *Request) (*ForgetReport, error) {
+	targets, err := c.targets(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.accept(ctx); err != nil {
+		return nil, err
+	}
+	name, err := c.ops.CaseID(ctx, req.CaseID)
+	if err != nil {
+		return nil, err
+	}
+	meant := subjectOf(req, targets)
+	r, err := c.match(ctx, targets, meant)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.confirm(req, r); err != nil {
+		return nil, err
+	}
+	for range forgetAttempts {
+		log, err := c.readLog(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		n := log.current()
+		switch log.last() {
+		case kindUndo:
+			n = len(log) + 1
+			now := c.now()
+			e := entry{Kind: kindForget, CaseID: req.CaseID, Actor: req.Actor, At: now, Due: now.Add(c.opts.Window), Deadline: now.Add(c.opts.Promise)}
+			if err := c.add(ctx, name, n, e); err != nil {
+				return nil, err
+			}
+			continue // whose it is, the log tells
+		case kindForget:
+		default:
+			r.Case = log.describe()
+			r.Newer = newer(r.list)
+			return r.ForgetReport, nil
+		}
+		open, err := c.open(ctx, name, n, log[n-1], meant)
+		if err != nil {
+			return nil, err
+		}
+		if !open {
+			continue
+		}
+		return c.restrict(ctx, req, targets, meant, keys.Forgetting{Case: name, Entry: n})
+	}
+	return nil, errBusy
+}
+
+var errBusy = errors.Join(storage.ErrUnavailable, errors.New("the case changes too fast; try again"))
+
+// match is what a request meets.
+type match struct {
+	*ForgetReport
+	list []*found
+}
+
+func (c *Controller) match(ctx context.Context, targets []target, meant *subject) (*match, error) {
+	list, err := c.collect(ctx, meant.within())
+	if err != nil {
+		return nil, err
+	}
+	r := &ForgetReport{Phones: report(targets, list)}
+	meant.Foreign, r.ForeignElsewhere, err = c.foreign(ctx, meant.within())
+	r.Foreign = len(meant.Foreign)
+	return &match{r, list}, err
+}
+
+func (c *Controller) confirm(req *Request, r *match) error {
+	for _, p := range r.Phones {
+		if n := len(p.Messages); n > c.opts.ConfirmAbove && !req.Confirm {
+			return &ConfirmError{Phone: p.Phone, Messages: n, Limit: c.opts.ConfirmAbove}
+		}
+	}
+	return nil
+}
+
+// newer counts the messages that agents see.
+func newer(list []*found) int {
+	n := 0
+	for _, f := range list {
+		if message(f) && len(f.Forgettings) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// open records when a forget is due and who is meant, and reports whether it is open. The record of who is meant comes last, so that Sweep finds each that there is. A forget
+// that was cut off before that, so long ago that it would be due, is given up.
+func (c *Controller) open(ctx context.Context, name string, n int, e entry, meant *subject) (bool, error) {
+	f := keys.Forgetting{Case: name, Entry: n}
+	stored, err := c.readSubject(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	if stored == nil {
+		if !c.now().Before(e.Due) {
+			return false, c.add(ctx, name, n+1, entry{Kind: kindUndo, CaseID: e.CaseID, Actor: e.Actor})
+		}
+		if _, err := c.master.Create(ctx, c.space.DueAt(e.Due, f), nil, nil); err != nil && !errors.Is(err, storage.ErrExists) {
+			return false, c.inMaster(err)
+		}
+		meant.Nonce = c.ops.Nonce()
+		ours, err := c.write(ctx, c.space.Subject(f), meant)
+		if err != nil {
+			return false, err
+		}
+		if stored = meant; !ours {
+			if stored, err = c.readSubject(ctx, f); stored == nil || err != nil {
+				return false, err
+			}
+		}
+	}
+	if !stored.same(meant) {
+		return false, ErrCaseConflict
+	}
+	return true, nil
+}
+
+// restrict marks everything, and then looks whether the forget was undone meanwhile (rule 2).
+func (c *Controller) restrict(ctx context.Context, req *Request, targets []target, meant *subject, f keys.Forgetting) (*ForgetReport, error) {
+	var mu sync.Mutex
+	var list []*found
+	done := 0
+	err := c.ops.Discover(ctx, meant.within(), true, func(ctx context.Context, s *found) error {
+		if s.Gone && !s.Committed {
+			return nil
+		}
+		hidden, err := c.ops.Restrict(ctx, s.Place, f)
+		if err != nil {
+			return err
+		}
+		if hidden {
+			c.ops.Emit(string(voicemail.EventRestricted), s.Mailbox, s.Ref.ID)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if done++; !s.Gone {
+			list = append(list, s)
+		}
+		if req.Progress != nil {
+			req.Progress(Progress{Op: "forget", CaseID: req.CaseID, Done: done, Total: done})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	log, err := c.readLog(ctx, f.Case)
+	if err != nil {
+		return nil, err
+	}
+	sortFound(list)
+	r := &ForgetReport{Case: log.describe(), Phones: report(targets, list), Foreign: len(meant.Foreign)}
+	if _, undone := log.after(f.Entry, kindUndo); undone {
+		return r, c.finishUndo(ctx, meant, log[f.Entry-1], f, new([]*found))
+	}
+	if c.hasLinks() {
+		r.LinksUntil = c.now().Add(linkTTL)
+	}
+	return r, nil
+}
+
+func (c *Controller) hasLinks() bool {
+	for _, r := range c.ops.Regions() {
+		if _, ok := storage.As[storage.Signer](r.Store); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// UndoForgetMe takes a forget back: its messages are again what they were. What another open case covers too stays restricted. Without consumers the request means
+// the case as it is.
+//
+// Errors: as of ForgetMe, and ErrNoCase; ErrDecided once the erasure is decided, at the first Sweep after Options.Window. One that failed half way is finished by
+// repeating it, or by Sweep.
+func (c *Controller) UndoForgetMe(ctx context.Context, req *Request) (*ForgetReport, error) {
+	var err error
+	if req != nil && len(req.Consumers) == 0 {
+		err = req.checkNames()
+	} else {
+		err = req.check()
+	}
+	if err != nil {
+		return nil, fail("undo", "", err)
+	}
+	r, err := c.undo(ctx, req)
+	return r, fail("undo", req.CaseID, err)
+}
+
+// checkNames checks a request that names its case only.
+func (r *Request) checkNames() error {
+	for _, name := range []struct{ field, text string }{{"CaseID", r.CaseID}, {"Actor", r.Actor}} {
+		if problem := textProblem(name.text); problem != "" {
+			return &RequestError{name.field, problem}
+		}
+	}
+	return nil
+}
+
+func (c *Controller) undo(ctx context.Context, req *Request) (*ForgetReport, error) {
+	var targets []target
+	var err error
+	if len(req.Consumers) > 0 {
+		if targets, err = c.targets(req); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.accept(ctx); err != nil {
+		return nil, err
+	}
+	name, err := c.ops.CaseID(ctx, req.CaseID)
+	if err != nil {
+		return nil, err
+	}
+	log, err := c.readLog(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	n := log.current()
+	if n == 0 {
+		return nil, ErrNoCase
+	}
+	f := keys.Forgetting{Case: name, Entry: n}
+	meant, err := c.readSubject(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	if meant != nil && len(targets) > 0 && !meant.same(subjectOf(req, targets)) {
+		return nil, ErrCaseConflict
+	}
+	if log.last() == kindForget {
+		if err := c.add(ctx, name, n+1, entry{Kind: kindUndo, CaseID: req.CaseID, Actor: req.Actor}); err != nil {
+			return nil, err
+		}
+		if log, err = c.readLog(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	if _, undone := log.after(n, kindUndo); !undone {
+		return nil, ErrDecided
+	}
+	r := &ForgetReport{Case: log[:min(n+1, len(log))].describe()}
+	if meant == nil {
+		return r, nil // it was undone before
+	}
+	var list []*found
+	if err := c.finishUndo(ctx, meant, log[n-1], f, &list); err != nil {
+		return nil, err
+	}
+	r.Phones = report(targets, list)
+	return r, nil
+}
+
+// finishUndo carries an undo out that is recorded. It appends what it restored to list.
+func (c *Controller) finishUndo(ctx context.Context, meant *subject, forget entry, f keys.Forgetting, list *[]*found) error {
+	if err := c.unrestrict(ctx, meant, f, list); err != nil {
+		return err
+	}
+	if err := c.master.Delete(ctx, c.space.Subject(f)); err != nil {
+		return c.inMaster(err)
+	}
+	return c.inMaster(c.master.Delete(ctx, c.space.DueAt(forget.Due, f)))
+}
+
+// unrestrict takes the marks of a forget away.
+func (c *Controller) unrestrict(ctx context.Context, meant *subject, f keys.Forgetting, list *[]*found) error {
+	var mu sync.Mutex
+	err := c.ops.Discover(ctx, meant.of(), true, func(ctx context.Context, s *found) error {
+		if !s.By(f) {
+			return nil
+		}
+		shown, err := c.ops.Unrestrict(ctx, s.Place, f)
+		if err != nil {
+			return err
+		}
+		if shown {
+			c.ops.Emit(string(voicemail.EventUnrestricted), s.Mailbox, s.Ref.ID)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		*list = append(*list, s)
+		return nil
+	})
+	sortFound(*list)
+	return err
+}
+
+// Preview says what a ForgetMe of the request would cover, and changes nothing. It also shows candidates: other ways to write a number under which there are
+// messages. Errors as of ForgetMe, without those of acceptance.
+func (c *Controller) Preview(ctx context.Context, req *Request) (*ForgetReport, error) {
+	if err := req.check(); err != nil {
+		return nil, fail("preview", "", err)
+	}
+	r, err := c.preview(ctx, req)
+	return r, fail("preview", req.CaseID, err)
+}
+
+func (c *Controller) preview(ctx context.Context, req *Request) (*ForgetReport, error) {
+	targets, err := c.targets(req)
+	if err != nil {
+		return nil, err
+	}
+	name, err := c.ops.CaseID(ctx, req.CaseID)
+	if err != nil {
+		return nil, err
+	}
+	log, err := c.readLog(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.match(ctx, targets, subjectOf(req, targets))
+	if err != nil {
+		return nil, err
+	}
+	r.Case, r.DryRun = log.describe(), true
+	r.CaseID = req.CaseID
+	for i, t := range targets {
+		if t.refused != "" {
+			continue
+		}
+		if r.Phones[i].Candidates, err = c.candidates(ctx, req, t); err != nil {
+			return nil, err
+		}
+	}
+	return r.ForgetReport, nil
+}
+
+// candidates looks for other forms of a number.
+func (c *Controller) candidates(ctx context.Context, req *Request, t target) ([]Candidate, error) {
+	var list []Candidate
+	for _, form := range otherForms(t.phone.CallerID(), t.identities) {
+		stays, err := c.collect(ctx, privacy.Subject{Identities: []string{form}, Since: req.Since, Until: req.Until})
+		if err != nil {
+			return nil, err
+		}
+		p := report([]target{{identities: []string{form}}}, stays)[0]
+		if len(p.Messages) > 0 {
+			list = append(list, Candidate{Phone: NewPhone(form), Messages: len(p.Messages)})
+		}
+	}
+	return list, nil
+}

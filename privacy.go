@@ -1,0 +1,442 @@
+package voicemail
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/privacy"
+	"github.com/genesys/voicemail/storage"
+)
+
+// Privacy is for package gdpr, which sees restricted messages and erases them by rule. No package outside this module has a key for it.
+func (s *Service) Privacy(privacy.Key) privacy.Ops[Envelope, State] { return &private{s} }
+
+type found = privacy.Found[Envelope, State]
+
+// private is what package gdpr sees of a Service.
+type private struct{ *Service }
+
+func (p *private) Space() keys.Space    { return p.space }
+func (p *private) Now() time.Time       { return p.opts.Now() }
+func (p *private) Nonce() string        { return p.ids.nonce() }
+func (p *private) Logger() *slog.Logger { return p.opts.Logger }
+
+func (p *private) Parallel(n int, f func(i int))       { p.parallel(n, f) }
+func (p *private) Fail(region string, err error) error { return in(region, err) }
+
+func (p *private) Regions() []privacy.Region {
+	names := p.regions.names()
+	list := make([]privacy.Region, len(names))
+	for i, name := range names {
+		list[i] = privacy.Region{Name: name, Store: p.regions.Stores[name]}
+	}
+	return list
+}
+
+func (p *private) CreateOnce(ctx context.Context, key string, doc []byte) (bool, error) {
+	ours, err := p.createOnce(ctx, p.master, key, doc, nil)
+	return ours, in(p.regions.Master, err)
+}
+
+func (p *private) Emit(kind, mailbox, message string) {
+	p.emit(EventKind(kind), MailboxID(mailbox), MessageID(message), "")
+}
+
+func (p *private) Identities(number string) []string {
+	return p.identify(ParseCallerID(number)).identities()
+}
+
+func (p *private) CaseID(ctx context.Context, id string) (string, error) {
+	x, err := p.callers(ctx)
+	if err != nil {
+		return "", in(p.regions.Master, err)
+	}
+	return x.hash("case\x00" + id)[:32], nil
+}
+
+func (p *private) Tenants(ctx context.Context, region string) (int, error) {
+	n := 0
+	for _, err := range Tenants(ctx, p.regions.Stores[region]) {
+		if err != nil {
+			return 0, in(region, err)
+		}
+		n++
+	}
+	return n, nil
+}
+
+func (p *private) Look(ctx context.Context, at privacy.Place) (privacy.Stay, error) {
+	box, err := p.box(MailboxID(at.Mailbox))
+	if err != nil {
+		return privacy.Stay{}, err
+	}
+	st, err := p.look(ctx, box, at.Ref)
+	return st.public(), in(p.regions.Master, err)
+}
+
+func (st *stay) public() privacy.Stay {
+	s := privacy.Stay{Committed: st.committed, Gone: st.gone, Held: st.hold, Visible: st.visible()}
+	for _, mark := range st.marks {
+		if f, ok := keys.ParseForgetMark(mark); ok {
+			s.Forgettings = append(s.Forgettings, f)
+		}
+	}
+	return s
+}
+
+func (p *private) Restrict(ctx context.Context, at privacy.Place, f keys.Forgetting) (bool, error) {
+	box, err := p.box(MailboxID(at.Mailbox))
+	if err != nil {
+		return false, err
+	}
+	if _, err = p.createMark(ctx, box, at.Ref, f.Mark()); err != nil {
+		return false, in(p.regions.Master, err)
+	}
+	st, err := p.look(ctx, box, at.Ref)
+	if err != nil {
+		return false, in(p.regions.Master, err)
+	}
+	forgets := 0
+	for _, mark := range st.marks {
+		if strings.HasPrefix(mark, keys.Forget) {
+			forgets++
+		}
+	}
+	return st.committed && !st.gone && forgets == 1, nil
+}
+
+func (p *private) Unrestrict(ctx context.Context, at privacy.Place, f keys.Forgetting) (bool, error) {
+	box, err := p.box(MailboxID(at.Mailbox))
+	if err != nil {
+		return false, err
+	}
+	st, err := p.look(ctx, box, at.Ref)
+	if err != nil || !st.has(f.Mark()) {
+		return false, in(p.regions.Master, err)
+	}
+	if err := p.master.Delete(ctx, box.Mark(at.Ref, f.Mark())); err != nil {
+		return false, in(p.regions.Master, err)
+	}
+	st, err = p.look(ctx, box, at.Ref)
+	return err == nil && st.visible(), in(p.regions.Master, err)
+}
+
+// discovery is one walk over what there is of a subject.
+type discovery struct {
+	*private
+	subject privacy.Subject
+	tags    bool
+	seen    map[privacy.Place]bool
+	pending map[string]*pendingRecord // by region and name: each is read once
+	errs    []error
+}
+
+func (p *private) Discover(ctx context.Context, s privacy.Subject, tags bool, act func(context.Context, *found) error) error {
+	d := &discovery{private: p, subject: s, tags: tags, seen: map[privacy.Place]bool{}, pending: map[string]*pendingRecord{}}
+	for range findRounds {
+		fresh, err := d.round(ctx)
+		if err != nil {
+			return errors.Join(append(d.errs, err)...)
+		}
+		if len(fresh) == 0 {
+			return errors.Join(d.errs...)
+		}
+		errs := make([]error, len(fresh))
+		p.parallel(len(fresh), func(i int) {
+			ours, err := d.inspect(ctx, fresh[i])
+			if err == nil && ours {
+				err = act(ctx, fresh[i])
+			}
+			errs[i] = err
+		})
+		d.failed(errs...)
+	}
+	return errors.Join(append(d.errs, in(p.regions.Master, errTooFast))...)
+}
+
+func (d *discovery) failed(errs ...error) {
+	for _, err := range errs {
+		if err != nil && len(d.errs) < maxErrors {
+			d.errs = append(d.errs, err)
+		}
+	}
+}
+
+// round lists what is new: where things come from before where they go to (rule 3).
+func (d *discovery) round(ctx context.Context) ([]*found, error) {
+	d.errs = nil // what failed in the round before is asked again, and fails again
+	fresh := map[privacy.Place]*found{}
+	at := func(mailbox string, ref keys.Ref) *found {
+		place := privacy.Place{Mailbox: mailbox, Ref: ref}
+		if d.seen[place] {
+			return nil
+		}
+		f, ok := fresh[place]
+		if !ok {
+			f = &found{Place: place}
+			fresh[place] = f
+		}
+		return f
+	}
+	d.findPending(ctx, at)
+	if err := d.findEntries(ctx, at); err != nil {
+		return nil, in(d.regions.Master, err)
+	}
+	if d.tags {
+		d.findTags(ctx, at)
+	}
+	list := make([]*found, 0, len(fresh))
+	for place, f := range fresh {
+		d.seen[place] = true
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b *found) int {
+		return strings.Compare(a.Ref.String()+a.Mailbox, b.Ref.String()+b.Mailbox)
+	})
+	return list, nil
+}
+
+func (d *discovery) findPending(ctx context.Context, at func(string, keys.Ref) *found) {
+	for _, region := range d.regions.names() {
+		for rec, err := range d.pendingOf(ctx, region, d.pending) {
+			if err != nil {
+				d.failed(in(region, err))
+				continue
+			}
+			if !shares(rec.Metadata.Caller.identities(), d.subject.Identities) {
+				continue
+			}
+			if f := at(string(rec.Metadata.Mailbox), rec.Metadata.ref()); f != nil {
+				f.Pending = append(f.Pending, region)
+			}
+		}
+	}
+}
+
+func (d *discovery) findEntries(ctx context.Context, at func(string, keys.Ref) *found) error {
+	x, err := d.callers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range d.subject.Identities {
+		for info, err := range storage.All(ctx, d.master, &storage.ListOptions{Prefix: d.space.Caller(x.hash(id)), KeysOnly: true}) {
+			if err != nil {
+				return err
+			}
+			e, err := d.space.ParseCallerEntry(info.Key)
+			if err != nil {
+				continue // nothing of ours
+			}
+			if f := at(e.Mailbox, e.Ref); f != nil {
+				f.Entries, f.Matched = append(f.Entries, info.Key), append(f.Matched, id)
+			}
+		}
+	}
+	return nil
+}
+
+// findTags asks the tag search, which lags behind and may be wrong: what it finds is looked at like the rest.
+func (d *discovery) findTags(ctx context.Context, at func(string, keys.Ref) *found) {
+	for _, region := range d.regions.names() {
+		err := d.eachTagged(ctx, region, d.subject.Identities, func(key string) {
+			mailbox, ref, err := d.space.ParseStay(key)
+			if err != nil {
+				mailbox, ref, err = d.space.ParseMedia(key)
+			}
+			if err == nil {
+				at(mailbox, ref)
+			}
+		})
+		d.failed(in(region, err))
+	}
+}
+
+const callerTag = "caller_id"
+
+func (s *Service) eachTagged(ctx context.Context, region string, identities []string, f func(key string)) error {
+	finder, ok := storage.As[storage.TagFinder](s.regions.Stores[region])
+	if !ok {
+		return nil
+	}
+	for _, id := range identities {
+		for key, err := range finder.FindByTag(ctx, callerTag, id) {
+			if errors.Is(err, storage.ErrInvalid) {
+				break // no tag can have this value
+			}
+			if err != nil {
+				return err
+			}
+			f(key)
+		}
+	}
+	return nil
+}
+
+// inspect reads what there is of a stay, and reports whether it is the subject's and within the bounds.
+func (d *discovery) inspect(ctx context.Context, f *found) (bool, error) {
+	box, err := d.box(MailboxID(f.Mailbox))
+	if err != nil {
+		return false, nil // nothing of ours
+	}
+	var st stay
+	var meta *metadata
+	var lookErr, readErr error
+	both(
+		func() {
+			var v *boxView
+			if v, lookErr = d.list(ctx, box, listing{prefix: f.Ref.String() + ".", times: true}); lookErr == nil {
+				st = v.stay(f.Ref)
+			}
+		},
+		func() { meta, readErr = d.metadata(ctx, box, f.Ref) },
+	)
+	if lookErr != nil {
+		return false, in(d.regions.Master, lookErr)
+	}
+	f.Stay = st.public()
+	switch {
+	case errors.Is(readErr, ErrDamaged), errors.Is(readErr, storage.ErrCorrupt):
+		f.Problem = readErr
+	case errors.Is(readErr, ErrNotFound):
+		for _, region := range f.Pending {
+			if rec := d.pending[region+"/"+f.Ref.ID]; rec != nil {
+				meta = rec.Metadata
+			}
+		}
+	case readErr != nil:
+		return false, in(d.regions.Master, readErr)
+	}
+	received, _ := keys.Time(f.Ref.ID)
+	if meta != nil {
+		if len(f.Entries) == 0 && !shares(meta.Caller.identities(), d.subject.Identities) {
+			return false, nil // a tag that is not so
+		}
+		m := d.newMessage(box, meta, st)
+		e := meta.envelope()
+		f.Envelope, f.State = &e, m.State()
+		for _, id := range meta.Caller.identities() {
+			if slices.Contains(d.subject.Identities, id) && !slices.Contains(f.Matched, id) {
+				f.Matched = append(f.Matched, id)
+			}
+		}
+		f.Open = m.openErasable
+		received = meta.ReceivedAt
+	}
+	return (d.subject.Since.IsZero() || !received.Before(d.subject.Since)) && (d.subject.Until.IsZero() || received.Before(d.subject.Until)), nil
+}
+
+// openErasable opens the recording as long as it is not deleted.
+func (m *message) openErasable(ctx context.Context) (io.ReadSeekCloser, error) {
+	return m.open(ctx, func() error {
+		st, err := m.svc.look(ctx, m.box, m.ref())
+		if err == nil && st.gone {
+			err = ErrNotFound
+		}
+		return err
+	})
+}
+
+func (p *private) Foreign(ctx context.Context, s privacy.Subject, region string) ([]privacy.Foreign, error) {
+	var list []privacy.Foreign
+	var names []string
+	err := p.eachTagged(ctx, region, s.Identities, func(key string) {
+		if !strings.HasPrefix(key, keys.Tenants) {
+			names = append(names, key)
+		}
+	})
+	if err != nil {
+		return nil, in(region, err)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		info, err := p.regions.Stores[region].Stat(ctx, name)
+		if errors.Is(err, storage.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, in(region, err)
+		}
+		if (s.Since.IsZero() || !info.Modified.Before(s.Since)) && (s.Until.IsZero() || info.Modified.Before(s.Until)) {
+			list = append(list, privacy.Foreign{Region: region, Key: name, Size: info.Size, Modified: info.Modified})
+		}
+	}
+	return list, nil
+}
+
+// Hold creates the mark and looks then (rule 2): a deletion that came first wins.
+func (p *private) Hold(ctx context.Context, mailbox, id, hold string) error {
+	box, err := p.box(MailboxID(mailbox))
+	if err != nil {
+		return err
+	}
+	st, err := p.standing(ctx, box, id)
+	if err != nil {
+		return err
+	}
+	mark := keys.Hold + hold
+	_, err = p.createMark(ctx, box, st.ref, mark)
+	var now stay
+	if err == nil {
+		now, err = p.look(ctx, box, st.ref)
+	}
+	if err == nil && (now.gone || !now.committed) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		back, cancel := withoutCancel(ctx)
+		defer cancel()
+		return errors.Join(in(p.regions.Master, err), in(p.regions.Master, p.master.Delete(back, box.Mark(st.ref, mark))))
+	}
+	return nil
+}
+
+// standing returns the stay of a message that is not deleted, restricted or not; the last one, while it is moved.
+func (p *private) standing(ctx context.Context, box keys.Box, id string) (stay, error) {
+	if err := keys.CheckID(id); err != nil {
+		return stay{}, invalid("%v", err)
+	}
+	v, err := p.list(ctx, box, listing{prefix: id + "-"})
+	if err != nil {
+		return stay{}, in(p.regions.Master, err)
+	}
+	var last stay
+	for _, st := range v.stays {
+		if st.committed && !st.gone && (last.ref.ID == "" || st.ref.Hop > last.ref.Hop) {
+			last = st
+		}
+	}
+	if last.ref.ID == "" {
+		return stay{}, ErrNotFound
+	}
+	return last, nil
+}
+
+func (p *private) Release(ctx context.Context, mailbox, id, hold string) error {
+	box, err := p.box(MailboxID(mailbox))
+	if err != nil {
+		return err
+	}
+	if err := keys.CheckID(id); err != nil {
+		return invalid("%v", err)
+	}
+	v, err := p.list(ctx, box, listing{prefix: id + "-"})
+	if err != nil {
+		return in(p.regions.Master, err)
+	}
+	var names []string
+	for i := range v.stays {
+		if v.stays[i].has(keys.Hold + hold) {
+			names = append(names, box.Mark(v.stays[i].ref, keys.Hold+hold))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return in(p.regions.Master, p.master.Delete(ctx, names...))
+}
