@@ -247,7 +247,7 @@ func count(n int, noun string) string {
 
 func (r *exportRow) page() pageMessage {
 	e := r.Envelope
-	m := pageMessage{File: r.File, Problem: printable(r.Problem)}
+	m := pageMessage{File: printable(r.File), Problem: printable(r.Problem)}
 	if r.File != "" {
 		m.Href = "./" + url.PathEscape(r.File)
 	}
@@ -268,7 +268,8 @@ func (r *exportRow) page() pageMessage {
 		fact("Duration", fmt.Sprintf("%d:%02d", s/60, s%60))
 	}
 	fact("Mailbox", string(e.Mailbox))
-	fact("From", strings.TrimSpace(e.Caller.RevealName()+" "+e.Caller.Reveal()))
+	fact("From", e.Caller.Reveal())
+	fact("Name", e.Caller.RevealName())
 	fact("To", e.Called.Reveal())
 	fact("Sent on by", e.Redirecting.Reveal())
 	fact("State", strings.Join(r.states(), ", "))
