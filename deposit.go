@@ -87,11 +87,13 @@ type deposit struct {
 	fresh bool
 	audio *spool.Spool
 
-	announced time.Time // by the monotonic clock, just before the index entries were created
-	entries   []string
-	view      *boxView
-	uploaded  bool // the audio was stored, or may have been
-	doubtful  bool // the audio may yet be stored
+	announced  time.Time // by the monotonic clock, just before the index entries were created
+	entries    []string  // nil as long as the caller index could not be read
+	view       *boxView
+	uploaded   bool      // the audio was stored, or may have been
+	doubtful   bool      // the audio may yet be stored
+	committing bool      // it may be committed
+	rival      *metadata // of another recording that waits under the given ID
 }
 
 func (m *mailbox) Deposit(ctx context.Context, r io.Reader, opts *DepositOptions) (Message, error) {
@@ -114,7 +116,10 @@ func (m *mailbox) Deposit(ctx context.Context, r io.Reader, opts *DepositOptions
 		}
 	}
 	_ = d.audio.Close() // a nameless file or memory: nothing can be left behind
-	if msg.new {
+	switch {
+	case msg.new && msg.pending:
+		m.svc.emit(EventPending, m.id, msg.ID(), "")
+	case msg.new:
 		m.svc.emit(EventDeposited, m.id, msg.ID(), "")
 	}
 	return msg.message, nil
@@ -150,7 +155,6 @@ func (d *deposit) prepare(ctx context.Context) error {
 		Caller: s.identify(d.opts.Caller), Called: newPartyDoc(d.opts.Called), Redirecting: newPartyDoc(d.opts.Redirecting),
 		Attributes: maps.Clone(d.opts.Attributes),
 	}
-	d.entries = s.entries(d.box, &d.meta)
 	l := s.opts.Limits
 	d.audio = spool.New(l.SpoolDir, l.SpoolMemory, l.AudioBytes)
 	return nil
@@ -164,14 +168,15 @@ type deposited struct {
 
 // run takes the deposit through its three steps: index, audio, commit (rule 1). The mailbox is looked at beside the index if
 // the recording is complete by then, beside the audio if it was still being read. With a given ID the look comes first: if the message is there,
-// nothing may be created beside it, least of all a mark that somebody took away.
+// nothing may be created beside it, least of all a mark that somebody took away. If the master region cannot be reached at any of the steps, the
+// deposit is put off.
 func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 	indexed := make(chan error, 1)
-	if len(d.entries) > 0 {
-		go func() { indexed <- d.index(ctx) }()
-	} else {
+	if _, ready := d.m.svc.tenant.Peek(); ready && len(d.meta.Caller.identities()) == 0 {
 		indexed <- nil
 		d.announced = time.Now()
+	} else {
+		go func() { indexed <- d.index(ctx) }()
 	}
 	_, readErr := d.audio.ReadFrom(ctx, r)
 
@@ -188,11 +193,29 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 		lookErr = d.look(ctx)
 		indexErr = <-indexed
 	}
-	if err := first(d.readError(readErr), lookErr); err != nil {
+	err := d.readError(readErr)
+	if err == nil {
+		err = d.describe()
+	}
+	if err != nil {
 		return deposited{}, d.abandon(ctx, err)
 	}
-	if err := d.describe(); err != nil {
-		return deposited{}, d.abandon(ctx, err)
+	msg, err := d.settle(ctx, live, lookErr, indexErr)
+	switch {
+	case err == nil:
+		return msg, nil
+	case d.m.svc.regions.Local != d.m.svc.regions.Master && d.m.svc.unreachable(ctx, err):
+		return d.putOff(ctx, err)
+	case d.committing: // what may yet be committed keeps its audio; Maintain takes away what was not
+		return deposited{}, err
+	}
+	return deposited{}, d.abandon(ctx, err)
+}
+
+// settle is what follows when the recording is complete.
+func (d *deposit) settle(ctx context.Context, live bool, lookErr, indexErr error) (deposited, error) {
+	if lookErr != nil {
+		return deposited{}, lookErr
 	}
 	if !live {
 		if st, done := d.already(); done { // however old its index entry is
@@ -207,7 +230,7 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 		err = d.store(ctx, live)
 	}
 	if err != nil {
-		return deposited{}, d.abandon(ctx, err)
+		return deposited{}, err
 	}
 	if time.Since(d.announced) > commitWithin {
 		return deposited{}, fmt.Errorf("%w: the deposit took longer than %v; retry it", storage.ErrUnavailable, commitWithin)
@@ -215,66 +238,42 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 	return d.commit(ctx)
 }
 
-// store creates the audio and the marks, beside what is left to ask: whether the mailbox takes the message, or whether its given ID was used up.
+// store creates the audio and the marks, beside what is left to ask: whether the mailbox takes the message, or whether its given ID was used up, or
+// is that of another deposit that waits.
 func (d *deposit) store(ctx context.Context, live bool) error {
-	var errs [3]error
+	var errs [4]error
 	d.m.svc.parallel(len(errs), func(i int) {
 		switch {
 		case i == 0:
 			errs[i] = d.storeAudio(ctx)
 		case i == 1:
 			errs[i] = d.storeMarks(ctx)
-		case live:
+		case i == 2 && live:
 			errs[i] = d.look(ctx)
-		case !d.fresh:
+		case i == 2 && !d.fresh:
 			errs[i] = d.m.svc.tombstone(ctx, d.meta.ID)
+		case i == 3 && !d.fresh:
+			errs[i] = d.checkPending(ctx)
 		}
 	})
 	if live && errs[2] == nil {
 		errs[2] = d.admit(ctx)
+	}
+	if d.rival != nil {
+		d.withdraw(ctx, d.rival)
 	}
 	return first(errs[:]...)
 }
 
 // index creates the caller index entries.
 func (d *deposit) index(ctx context.Context) error {
-	d.announced = time.Now()
-	return d.m.svc.announce(ctx, d.entries)
-}
-
-// announce creates the index entries of a message that is about to be committed. One that has been there so long that it may be taken
-// for garbage any time is refused: nothing may be committed under it any more.
-func (s *Service) announce(ctx context.Context, entries []string) error {
-	errs := make([]error, len(entries))
-	s.parallel(len(entries), func(i int) { errs[i] = s.announceEntry(ctx, entries[i]) })
-	return first(errs...)
-}
-
-func (s *Service) announceEntry(ctx context.Context, entry string) error {
-	for range announceAttempts {
-		_, err := s.master.Create(ctx, entry, nil, nil)
-		if !errors.Is(err, storage.ErrExists) {
-			return err
-		}
-		info, err := s.master.Stat(ctx, entry)
-		switch {
-		case errors.Is(err, storage.ErrNotExist): // taken away just now, with the message that it led to
-			continue
-		case err == nil && s.opts.Now().Sub(info.Modified) > garbageAge/2:
-			return errStale
-		}
+	entries, err := d.m.svc.entries(ctx, d.box, &d.meta)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: the index entry comes and goes; try again", storage.ErrUnavailable)
+	d.entries, d.announced = entries, time.Now()
+	return d.m.svc.announce(ctx, entries, d.m.svc.recent)
 }
-
-const announceAttempts = 8
-
-// garbageAge is how old a name that nothing refers to must be before it is taken away (rule 7).
-const garbageAge = 24 * time.Hour
-
-// errStale marks an index entry that is too old to commit under.
-var errStale = fmt.Errorf("%w: an earlier attempt with this ID is too long ago; use a new ID", ErrConflict)
 
 // readError is what a failure to take in the recording means to the caller.
 func (d *deposit) readError(err error) error {
@@ -349,11 +348,11 @@ func (d *deposit) withdraw(ctx context.Context, stored *metadata) {
 	ctx, cancel := withoutCancel(ctx)
 	defer cancel()
 	s := d.m.svc
-	var err error
-	if d.uploaded && (d.meta.Ext != stored.Ext || d.meta.Region != stored.Region) {
-		err = s.regions.Stores[d.meta.Region].Delete(ctx, d.box.Audio(d.meta.ref(), d.meta.Ext))
+	err := d.withdrawAudio(ctx, stored)
+	var theirs []string
+	if err == nil {
+		theirs, err = s.entries(ctx, d.box, stored)
 	}
-	theirs := s.entries(d.box, stored)
 	names := slices.DeleteFunc(slices.Clone(d.entries), func(name string) bool { return slices.Contains(theirs, name) })
 	if err == nil && len(names) > 0 {
 		err = s.master.Delete(ctx, names...)
@@ -361,6 +360,14 @@ func (d *deposit) withdraw(ctx context.Context, stored *metadata) {
 	if err != nil {
 		s.opts.Logger.WarnContext(ctx, "a deposit that was refused left names beside a message", "mailbox", string(d.m.id), "message", string(d.meta.ID))
 	}
+}
+
+// withdrawAudio takes back the audio that this deposit created, if it is not that of stored.
+func (d *deposit) withdrawAudio(ctx context.Context, stored *metadata) error {
+	if !d.uploaded || d.meta.Ext == stored.Ext && d.meta.Region == stored.Region {
+		return nil
+	}
+	return d.m.svc.regions.Stores[d.meta.Region].Delete(ctx, d.box.Audio(d.meta.ref(), d.meta.Ext))
 }
 
 // admit reports whether the mailbox takes the message.
@@ -458,7 +465,7 @@ func (s *Service) reuse(ctx context.Context, st storage.Store, key string, want 
 		return err
 	}
 	defer o.Close()
-	if s.opts.Now().Sub(o.Info().Modified) > garbageAge/2 {
+	if !s.recent(o.Info().Modified) {
 		return errStale
 	}
 	same, err := equal(o, want)
@@ -534,18 +541,25 @@ func (d *deposit) commit(ctx context.Context) (deposited, error) {
 	s := d.m.svc
 	doc, err := d.meta.encode()
 	if err != nil {
-		return deposited{}, d.abandon(ctx, err)
+		return deposited{}, err
 	}
+	d.committing = true
 	ours, err := s.createOnce(ctx, s.master, d.box.Meta(d.meta.ref()), doc, s.tags(&d.meta))
 	if err != nil {
-		return deposited{}, err // what may yet be committed keeps its audio; Maintain takes away what was not
+		return deposited{}, err
 	}
-	st := stay{ref: d.meta.ref(), committed: true, urgent: d.opts.Urgent, expires: d.opts.Expires.UTC().Truncate(time.Millisecond)}
+	st := d.stay()
+	st.committed = true
 	if !ours {
 		return d.existing(ctx, st)
 	}
 	s.cache.put(d.box.Meta(d.meta.ref()), &d.meta)
 	return deposited{message: s.newMessage(d.box, &d.meta, st), new: true}, nil
+}
+
+// stay is what the names of the message say when it comes into sight.
+func (d *deposit) stay() stay {
+	return stay{ref: d.meta.ref(), urgent: d.opts.Urgent, expires: d.opts.Expires.UTC().Truncate(time.Millisecond)}
 }
 
 // dead reports whether the ID is not committed and never will be.

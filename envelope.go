@@ -186,16 +186,6 @@ func (d *metadata) sameDeposit(o *metadata) bool {
 		d.Caller.Number == o.Caller.Number && d.Caller.Opaque == o.Caller.Opaque
 }
 
-// entries are the caller index entries of the message.
-func (s *Service) entries(box keys.Box, d *metadata) []string {
-	ids := d.Caller.identities()
-	names := make([]string, len(ids))
-	for i, id := range ids {
-		names[i] = box.CallerEntry(s.index.hash(id), d.ref())
-	}
-	return names
-}
-
 // tags are what audio and metadata of the message are tagged with.
 func (s *Service) tags(d *metadata) map[string]string {
 	ids := d.Caller.identities()

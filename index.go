@@ -13,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/storage"
@@ -52,6 +53,63 @@ func (x callerIndex) hash(identity string) string {
 	mac.Write([]byte(identity))
 	return hex.EncodeToString(mac.Sum(nil))
 }
+
+// callers returns the caller index of the tenant. There is no other way to it: before it could be read from the master region, nobody is indexed under
+// anything, and no audio is stored in a region that the tenant has no record of.
+func (s *Service) callers(ctx context.Context) (callerIndex, error) {
+	return s.tenant.Get(ctx, s.provision)
+}
+
+// entries are the caller index entries of a message.
+func (s *Service) entries(ctx context.Context, box keys.Box, d *metadata) ([]string, error) {
+	x, err := s.callers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := d.Caller.identities()
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = box.CallerEntry(x.hash(id), d.ref())
+	}
+	return names, nil
+}
+
+// announce creates the index entries of a message that is about to be committed. One that has been there so long that it may be taken
+// for garbage any time is refused: nothing may be committed under it any more. young says which has not.
+func (s *Service) announce(ctx context.Context, entries []string, young func(created time.Time) bool) error {
+	errs := make([]error, len(entries))
+	s.parallel(len(entries), func(i int) { errs[i] = s.announceEntry(ctx, entries[i], young) })
+	return first(errs...)
+}
+
+func (s *Service) announceEntry(ctx context.Context, entry string, young func(created time.Time) bool) error {
+	for range announceAttempts {
+		_, err := s.master.Create(ctx, entry, nil, nil)
+		if !errors.Is(err, storage.ErrExists) {
+			return err
+		}
+		info, err := s.master.Stat(ctx, entry)
+		switch {
+		case errors.Is(err, storage.ErrNotExist): // taken away just now, with the message that it led to
+			continue
+		case err == nil && !young(info.Modified):
+			return errStale
+		}
+		return err
+	}
+	return fmt.Errorf("%w: the index entry comes and goes; try again", storage.ErrUnavailable)
+}
+
+const announceAttempts = 8
+
+// garbageAge is how old a name that nothing refers to must be before it is taken away (rule 7).
+const garbageAge = 24 * time.Hour
+
+// recent reports whether what was created then cannot be taken for garbage before an operation that begins now has ended.
+func (s *Service) recent(created time.Time) bool { return s.opts.Now().Sub(created) <= garbageAge/2 }
+
+// errStale marks an index entry that is too old to commit under.
+var errStale = fmt.Errorf("%w: an earlier attempt with this ID is too long ago; use a new ID", ErrConflict)
 
 // keyRecord is the stored record of the key: the key itself, or a check value of a key that is kept elsewhere.
 type keyRecord struct {

@@ -77,7 +77,11 @@ func checkVisible(state *interleave.State, ops []actor) error {
 		if err != nil {
 			return fmt.Errorf("visible message without metadata: %w", err)
 		}
-		for _, name := range append(svc.entries(s.box, meta), s.box.Audio(s.ref, meta.Ext)) {
+		entries, err := svc.entries(context.Background(), s.box, meta)
+		if err != nil {
+			return err
+		}
+		for _, name := range append(entries, s.box.Audio(s.ref, meta.Ext)) {
 			if !names[name] {
 				return fmt.Errorf("visible message %v in %s lacks %s", s.ref, s.mailbox, name)
 			}
@@ -175,7 +179,11 @@ func checkFinal(state *interleave.State, ops []actor) error {
 		if err != nil {
 			return err
 		}
-		for _, name := range append(svc.entries(s.box, meta), s.box.Audio(s.ref, meta.Ext), s.box.Meta(s.ref)) {
+		entries, err := svc.entries(ctx, s.box, meta)
+		if err != nil {
+			return err
+		}
+		for _, name := range append(entries, s.box.Audio(s.ref, meta.Ext), s.box.Meta(s.ref)) {
 			delete(names, name)
 		}
 		for _, mark := range s.marks {

@@ -173,10 +173,14 @@ func maintain(ctx context.Context, a *stage) (any, error) { return a.svc.Maintai
 // brings nothing new.
 func forget(ctx context.Context, a *stage) (any, error) {
 	s := a.svc
+	x, err := s.callers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]bool{}
 	for fresh := true; fresh; {
 		fresh = false
-		for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: s.space.Caller(s.index.hash(testCaller().Reveal()))}) {
+		for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: s.space.Caller(x.hash(testCaller().Reveal()))}) {
 			if err != nil {
 				return nil, err
 			}
@@ -220,7 +224,11 @@ func neverCommitted(ctx context.Context, svc *Service) error {
 		return err
 	}
 	never := keys.Ref{ID: string(msgY)}
-	for _, name := range []string{box.CallerEntry(svc.index.hash(testCaller().Reveal()), never), box.Audio(never, "bin")} {
+	x, err := svc.callers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{box.CallerEntry(x.hash(testCaller().Reveal()), never), box.Audio(never, "bin")} {
 		if _, err := svc.master.Create(ctx, name, nil, nil); err != nil {
 			return err
 		}

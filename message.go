@@ -74,6 +74,9 @@ type State struct {
 	Held bool
 	// Expires is when it will be deleted; zero if that is not set.
 	Expires time.Time
+	// Pending: the master region could not be reached when the message was deposited. It is durable in its region, and comes into its mailbox with
+	// Service.Sync; until then no method finds it there.
+	Pending bool
 }
 
 type message struct {
@@ -81,6 +84,8 @@ type message struct {
 	box  keys.Box
 	meta *metadata
 	st   stay
+
+	pending bool // it was when the deposit returned
 }
 
 func (s *Service) newMessage(box keys.Box, d *metadata, st stay) *message {
@@ -101,6 +106,7 @@ func (m *message) Format(s fmt.State, _ rune) {
 func (m *message) State() State {
 	return State{
 		Read: m.st.read, ReadAt: m.st.readAt, Urgent: m.st.urgent, Trashed: m.st.trash, TrashedAt: m.st.trashedAt, Held: m.st.hold, Expires: m.st.expires,
+		Pending: m.pending,
 	}
 }
 

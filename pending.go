@@ -132,17 +132,105 @@ func (s *Service) pendingOf(ctx context.Context, region string, known map[string
 	}
 }
 
-// createPending creates the record of a pending deposit in the local region and reports whether it is there as ours.
-func (s *Service) createPending(ctx context.Context, meta *metadata, marks []string) (bool, error) {
-	doc, err := meta.encode()
-	if err != nil {
-		return false, err
+// putOff stores the deposit in the local region, since the master region failed as why says: the audio under its final name, and then the record, which is
+// the commit point. [Service.Sync] does the rest.
+func (d *deposit) putOff(ctx context.Context, why error) (deposited, error) {
+	s := d.m.svc
+	if at, err := d.meta.ID.Time(); !d.fresh && (err != nil || !s.recent(at)) {
+		// What an attempt of long ago left may be taken away as garbage before anybody knows that the message waits.
+		return d.lose(ctx, why, nil)
 	}
-	rec, err := json.Marshal(pendingDoc{Version: pendingVersion, Nonce: s.ids.nonce(), Metadata: doc, Marks: marks})
-	if err != nil {
-		return false, err
+	if err := s.recorded(ctx); err != nil {
+		return d.lose(ctx, why, err)
 	}
-	return s.createOnce(ctx, s.regions.Stores[s.regions.Local], s.space.PendingAt(string(meta.ID)), rec, nil)
+	if !d.fresh {
+		if msg, err := d.waiting(ctx); msg.message != nil || err != nil {
+			return msg, err
+		}
+	}
+	if err := d.storeAudio(ctx); err != nil {
+		return d.lose(ctx, why, err)
+	}
+	doc, err := d.meta.encode()
+	if err != nil {
+		return d.lose(ctx, why, err)
+	}
+	rec, err := json.Marshal(pendingDoc{Version: pendingVersion, Nonce: s.ids.nonce(), Metadata: doc, Marks: d.marks()})
+	if err != nil {
+		return d.lose(ctx, why, err)
+	}
+	ours, err := s.createOnce(ctx, s.regions.Stores[s.regions.Local], s.space.PendingAt(string(d.meta.ID)), rec, nil)
+	if err != nil {
+		d.committing = d.committing || errors.Is(err, errUncertain)
+		return d.lose(ctx, why, in(s.regions.Local, err))
+	}
+	if !ours {
+		msg, err := d.waiting(ctx)
+		if msg.message == nil && err == nil {
+			err = fmt.Errorf("%w: another deposit with this ID just came into its mailbox; retry this one", storage.ErrUnavailable)
+		}
+		return msg, err
+	}
+	return deposited{message: d.pendingMessage(&d.meta), new: true}, nil
+}
+
+func (d *deposit) pendingMessage(meta *metadata) *message {
+	msg := d.m.svc.newMessage(d.box, meta, d.stay())
+	msg.pending = true
+	return msg
+}
+
+// lose is the end of a deposit that could not be put off either.
+func (d *deposit) lose(ctx context.Context, why, err error) (deposited, error) {
+	var e *Error
+	switch {
+	case err == nil:
+		err = why
+	case errors.As(err, &e) && e.Region != "":
+		err = in(e.Region, fmt.Errorf("%w; before it the master region %s: %w", e.Err, d.m.svc.regions.Master, why))
+	}
+	if d.committing {
+		return deposited{}, err
+	}
+	return deposited{}, d.abandon(ctx, err)
+}
+
+// waiting returns the deposit that waits under the given ID, if there is one. It is ErrConflict if that is another recording.
+func (d *deposit) waiting(ctx context.Context) (deposited, error) {
+	s := d.m.svc
+	rec, err := s.readPending(ctx, s.regions.Local, d.meta.ID)
+	if errors.Is(err, storage.ErrNotExist) {
+		return deposited{}, nil
+	}
+	if err != nil {
+		return deposited{}, in(s.regions.Local, err)
+	}
+	if err := d.withdrawAudio(ctx, rec.Metadata); err != nil {
+		s.opts.Logger.WarnContext(ctx, "a deposit that was refused left audio beside a pending one", "mailbox", string(d.m.id), "message", string(d.meta.ID))
+	}
+	if !rec.Metadata.sameDeposit(&d.meta) {
+		return deposited{}, errOtherRecording
+	}
+	return deposited{message: d.pendingMessage(rec.Metadata)}, nil
+}
+
+// checkPending refuses an ID under which another recording waits in the local region. One that cannot be read is left to Sync.
+func (d *deposit) checkPending(ctx context.Context) error {
+	s := d.m.svc
+	if s.regions.Local == s.regions.Master {
+		return nil
+	}
+	rec, err := s.readPending(ctx, s.regions.Local, d.meta.ID)
+	switch {
+	case errors.Is(err, storage.ErrNotExist), errors.Is(err, ErrDamaged), errors.Is(err, errLaterRecord):
+		return nil
+	case err != nil:
+		return in(s.regions.Local, err)
+	case !rec.Metadata.sameDeposit(&d.meta):
+		d.rival = rec.Metadata
+		return errOtherRecording
+	}
+	return nil
 }
 
 // unreachable reports whether err says that the master region cannot be reached, now and from here. A refusal is an answer, and the end of the caller's

@@ -1,7 +1,9 @@
 package voicemail
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"sort"
 
 	"github.com/genesys/voicemail/internal/keys"
@@ -55,4 +57,44 @@ func (r Regions) names() []string {
 	}
 	sort.Strings(names)
 	return append([]string{r.Master}, names...)
+}
+
+// recordRegion records the local region with the tenant, before the first audio goes there. A mark in the region itself says so to processes that
+// start while the master region cannot be reached.
+func (s *Service) recordRegion(ctx context.Context) error {
+	key := s.space.Region(s.regions.Local)
+	if err := createIfAbsent(ctx, s.master, key); err != nil {
+		return err
+	}
+	if s.regions.Local == s.regions.Master {
+		return nil
+	}
+	if err := createIfAbsent(ctx, s.regions.Stores[s.regions.Local], key); err != nil {
+		s.opts.Logger.WarnContext(ctx, "the local region cannot be used: a process that starts while the master region cannot be reached takes no messages", "region", s.regions.Local)
+	}
+	return nil
+}
+
+// recorded reports, as an error, that the tenant has no record of the local region, as far as can be told without the master region.
+func (s *Service) recorded(ctx context.Context) error {
+	local, key := s.regions.Stores[s.regions.Local], s.space.Region(s.regions.Local)
+	if _, ok := s.tenant.Peek(); ok {
+		return in(s.regions.Local, createIfAbsent(ctx, local, key)) // the region may have failed when it was recorded
+	}
+	known, err := storage.Exists(ctx, local, key)
+	if err != nil || known {
+		return in(s.regions.Local, err)
+	}
+	return fmt.Errorf("%w: the tenant has no record of the region %q yet, and it cannot be made without the master region", storage.ErrUnavailable, s.regions.Local)
+}
+
+func createIfAbsent(ctx context.Context, st storage.Store, key string) error {
+	if known, err := storage.Exists(ctx, st, key); known || err != nil {
+		return err
+	}
+	_, err := st.Create(ctx, key, nil, nil)
+	if errors.Is(err, storage.ErrExists) {
+		return nil
+	}
+	return err
 }

@@ -100,8 +100,11 @@ func (m *message) transfer(ctx context.Context, meta *metadata) (*transfer, erro
 func (t *transfer) run(ctx context.Context, allowed func(*stay) ([]string, error)) (*message, error) {
 	start := time.Now()
 	s := t.svc
-	entries := s.entries(t.box, t.meta)
-	if err := s.announce(ctx, entries); err != nil {
+	entries, err := s.entries(ctx, t.box, t.meta)
+	if err == nil {
+		err = s.announce(ctx, entries, s.recent)
+	}
+	if err != nil {
 		return nil, err
 	}
 	st, err := t.from.seen(ctx)

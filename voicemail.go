@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/late"
 	"github.com/genesys/voicemail/storage"
 )
 
@@ -95,15 +96,20 @@ type Service struct {
 	space   keys.Space
 	regions Regions
 	master  storage.Store
-	index   callerIndex
-	cache   *cache
-	ids     idSource
+	tenant  *late.Value[callerIndex]
+	// provision makes the tenant's part of the master region if it is not there, and reads it. It is a function, since fmt prints nothing of the key in it.
+	provision func(context.Context) (callerIndex, error)
+	cache     *cache
+	ids       idSource
 }
 
 // Open opens the voicemail of a tenant in its regions. The first Open of a tenant provisions it: it makes the key of the caller index and
 // records the local region. The stores stay the caller's to close.
 //
-// Errors: ErrInvalid for options or regions that cannot be right; ErrIndexKey; an error of the storage if the master region cannot be reached.
+// If the master region does not answer and is not the local one, the Service opens all the same, so that a process that starts during an outage can
+// take messages (see [Service.Sync]). What Open would have done there is then done by the first operation that needs it, which returns its error.
+//
+// Errors: ErrInvalid for options or regions that cannot be right; ErrIndexKey; an error of the storage if the master region cannot be used.
 func Open(ctx context.Context, regions Regions, opts *Options) (*Service, error) {
 	var o Options
 	if opts != nil {
@@ -133,29 +139,24 @@ func Open(ctx context.Context, regions Regions, opts *Options) (*Service, error)
 	}
 	s := &Service{
 		opts: o, space: space, regions: regions, master: regions.Stores[regions.Master],
-		cache: newCache(o.Limits.Cache), ids: randomIDs(),
+		tenant: new(late.Value[callerIndex]), cache: newCache(o.Limits.Cache), ids: randomIDs(),
 	}
-	if s.index, err = openIndex(ctx, s.master, space, o.Tenant, o.IndexKey); err != nil {
-		return nil, &Error{Op: "open", Region: s.blame(regions.Master, err), Err: err}
-	}
+	key := o.IndexKey
 	s.opts.IndexKey = nil
-	if err := s.recordRegion(ctx, regions.Local); err != nil {
-		return nil, &Error{Op: "open", Region: s.blame(regions.Master, err), Err: err}
+	s.provision = func(ctx context.Context) (callerIndex, error) {
+		x, err := openIndex(ctx, s.master, space, o.Tenant, key)
+		if err == nil {
+			err = s.recordRegion(ctx)
+		}
+		return x, err
+	}
+	if _, err := s.callers(ctx); err != nil {
+		if regions.Local == regions.Master || !s.unreachable(ctx, err) {
+			return nil, &Error{Op: "open", Region: s.blame(regions.Master, err), Err: err}
+		}
+		o.Logger.WarnContext(ctx, "opened while the master region cannot be reached: deposits are pending until Sync", "region", regions.Master)
 	}
 	return s, nil
-}
-
-// recordRegion records the region with the tenant, before the first audio goes there.
-func (s *Service) recordRegion(ctx context.Context, name string) error {
-	key := s.space.Region(name)
-	if known, err := storage.Exists(ctx, s.master, key); known || err != nil {
-		return err
-	}
-	_, err := s.master.Create(ctx, key, nil, nil)
-	if errors.Is(err, storage.ErrExists) {
-		return nil
-	}
-	return err
 }
 
 // blame returns the region if err is the storage's.
