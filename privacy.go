@@ -130,22 +130,26 @@ func (p *private) Unrestrict(ctx context.Context, at privacy.Place, f keys.Forge
 // discovery is one walk over what there is of a subject.
 type discovery struct {
 	*private
-	subject privacy.Subject
-	tags    bool
-	seen    map[privacy.Place]bool
-	pending map[string]*pendingRecord // by region and name: each is read once
-	errs    []error
+	subject           privacy.Subject
+	tags              bool
+	seen              map[privacy.Place]bool
+	pending           map[string]*pendingRecord // by region and name: each is read once
+	tagged            map[privacy.Place][]taggedObject
+	listErrs, actErrs []error
 }
 
 func (p *private) Discover(ctx context.Context, s privacy.Subject, tags bool, act func(context.Context, *found) error) error {
-	d := &discovery{private: p, subject: s, tags: tags, seen: map[privacy.Place]bool{}, pending: map[string]*pendingRecord{}}
+	d := &discovery{
+		private: p, subject: s, tags: tags,
+		seen: map[privacy.Place]bool{}, pending: map[string]*pendingRecord{}, tagged: map[privacy.Place][]taggedObject{},
+	}
 	for range findRounds {
 		fresh, err := d.round(ctx)
 		if err != nil {
-			return errors.Join(append(d.errs, err)...)
+			return d.failures(err)
 		}
 		if len(fresh) == 0 {
-			return errors.Join(d.errs...)
+			return d.failures(nil)
 		}
 		errs := make([]error, len(fresh))
 		p.parallel(len(fresh), func(i int) {
@@ -155,22 +159,31 @@ func (p *private) Discover(ctx context.Context, s privacy.Subject, tags bool, ac
 			}
 			errs[i] = err
 		})
-		d.failed(errs...)
+		d.actErrs = appendErrors(d.actErrs, errs...)
 	}
-	return errors.Join(append(d.errs, in(p.regions.Master, errTooFast))...)
+	return d.failures(in(p.regions.Master, errTooFast))
 }
 
-func (d *discovery) failed(errs ...error) {
+// taggedObject is what a tag search has found.
+type taggedObject struct{ region, key string }
+
+// failures joins all that went wrong.
+func (d *discovery) failures(end error) error {
+	return errors.Join(append(append(d.listErrs, d.actErrs...), end)...)
+}
+
+func appendErrors(list []error, errs ...error) []error {
 	for _, err := range errs {
-		if err != nil && len(d.errs) < maxErrors {
-			d.errs = append(d.errs, err)
+		if err != nil && len(list) < maxErrors {
+			list = append(list, err)
 		}
 	}
+	return list
 }
 
 // round lists what is new: where things come from before where they go to (rule 3).
 func (d *discovery) round(ctx context.Context) ([]*found, error) {
-	d.errs = nil // what failed in the round before is asked again, and fails again
+	d.listErrs = nil // what failed in the round before is asked again, and fails again
 	fresh := map[privacy.Place]*found{}
 	at := func(mailbox string, ref keys.Ref) *found {
 		place := privacy.Place{Mailbox: mailbox, Ref: ref}
@@ -206,7 +219,7 @@ func (d *discovery) findPending(ctx context.Context, at func(string, keys.Ref) *
 	for _, region := range d.regions.names() {
 		for rec, err := range d.pendingOf(ctx, region, d.pending) {
 			if err != nil {
-				d.failed(in(region, err))
+				d.listErrs = appendErrors(d.listErrs, in(region, err))
 				continue
 			}
 			if !shares(rec.Metadata.Caller.identities(), d.subject.Identities) {
@@ -249,11 +262,12 @@ func (d *discovery) findTags(ctx context.Context, at func(string, keys.Ref) *fou
 			if err != nil {
 				mailbox, ref, err = d.space.ParseMedia(key)
 			}
-			if err == nil {
-				at(mailbox, ref)
+			if err == nil && at(mailbox, ref) != nil {
+				place := privacy.Place{Mailbox: mailbox, Ref: ref}
+				d.tagged[place] = append(d.tagged[place], taggedObject{region, key})
 			}
 		})
-		d.failed(in(region, err))
+		d.listErrs = appendErrors(d.listErrs, in(region, err))
 	}
 }
 
@@ -312,6 +326,11 @@ func (d *discovery) inspect(ctx context.Context, f *found) (bool, error) {
 	case readErr != nil:
 		return false, in(d.regions.Master, readErr)
 	}
+	if meta == nil && len(f.Entries) == 0 && len(st.marks) == 0 {
+		if there, err := d.anyThere(ctx, d.tagged[f.Place]); !there || err != nil {
+			return false, err // the tag search lags behind
+		}
+	}
 	received, _ := keys.Time(f.Ref.ID)
 	if meta != nil {
 		if len(f.Entries) == 0 && !shares(meta.Caller.identities(), d.subject.Identities) {
@@ -329,6 +348,16 @@ func (d *discovery) inspect(ctx context.Context, f *found) (bool, error) {
 		received = meta.ReceivedAt
 	}
 	return (d.subject.Since.IsZero() || !received.Before(d.subject.Since)) && (d.subject.Until.IsZero() || received.Before(d.subject.Until)), nil
+}
+
+// anyThere reports whether one of the objects exists.
+func (d *discovery) anyThere(ctx context.Context, objects []taggedObject) (bool, error) {
+	for _, o := range objects {
+		if there, err := storage.Exists(ctx, d.regions.Stores[o.region], o.key); there || err != nil {
+			return there, in(o.region, err)
+		}
+	}
+	return false, nil
 }
 
 // openErasable opens the recording as long as it is not deleted.

@@ -111,9 +111,9 @@ func (p *private) Remains(ctx context.Context, at privacy.Place, entries []strin
 func (p *private) remains(ctx context.Context, r privacy.Region, box keys.Box, ref keys.Ref, entries []string) ([]privacy.Remain, error) {
 	var left []privacy.Remain
 	add := func(key, why string) { left = append(left, privacy.Remain{Region: r.Name, Key: key, Why: why}) }
-	stems := []string{box.MediaStem(ref), p.space.PendingAt(ref.ID)}
+	stems, names := []string{box.MediaStem(ref)}, []string{p.space.PendingAt(ref.ID)}
 	if r.Name == p.regions.Master {
-		stems = append(append(stems, box.Stem(ref)), entries...)
+		stems, names = append(stems, box.Stem(ref)), append(names, entries...)
 	}
 	for _, stem := range stems {
 		for info, err := range storage.All(ctx, r.Store, &storage.ListOptions{Prefix: stem, KeysOnly: true}) {
@@ -123,6 +123,15 @@ func (p *private) remains(ctx context.Context, r privacy.Region, box keys.Box, r
 			if !strings.HasPrefix(info.Key, box.Stem(ref)+keys.Gone) {
 				add(info.Key, "")
 			}
+		}
+	}
+	for _, name := range names {
+		there, err := storage.Exists(ctx, r.Store, name)
+		if err != nil {
+			return nil, in(r.Name, err)
+		}
+		if there {
+			add(name, "")
 		}
 	}
 	residuer, ok := storage.As[storage.Residuer](r.Store)

@@ -21,7 +21,7 @@ const (
 	MaxPromise      = 30 * 24 * time.Hour
 	// Settle is how long after an erasure its receipt is written at the earliest: nothing that began before the erasure can still put
 	// anything beside it by then.
-	Settle = time.Hour
+	Settle = 2 * time.Hour
 )
 
 // Options are the options of [New]. The zero value, and a nil *Options, are the defaults named below.
@@ -184,6 +184,14 @@ func (c *Controller) accept(ctx context.Context) error {
 	if err := c.svc.Ping(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrRegions, err)
 	}
+	if err := c.checkRegions(ctx); err != nil {
+		return err
+	}
+	return c.checkClock(ctx)
+}
+
+// checkRegions compares the configured regions with those that are recorded.
+func (c *Controller) checkRegions(ctx context.Context) error {
 	configured := map[string]bool{}
 	for _, r := range c.ops.Regions() {
 		configured[r.Name] = true
@@ -201,7 +209,7 @@ func (c *Controller) accept(ctx context.Context) error {
 		slices.Sort(missing)
 		return fmt.Errorf("%w: the tenant has recordings in %s, which this process does not know: add it to Regions.Stores, or retire it", ErrRegions, strings.Join(missing, ", "))
 	}
-	return c.checkClock(ctx)
+	return nil
 }
 
 // checkClock compares the clocks, so that a host that lives in tomorrow takes nobody's time to change their mind.

@@ -26,7 +26,7 @@ const forgetAttempts = 16
 // case ID is needed for those.
 //
 // Errors: a [*RequestError]; ErrRegions, ErrClock, [*ConfirmError], ErrCaseConflict, and then nothing was changed; an error of the storage, and then the
-// request may be recorded in part: repeat it, or undo it. It is carried out when due either way.
+// request may be recorded in part: repeat it, or undo it. The next Sweep completes it otherwise.
 func (c *Controller) ForgetMe(ctx context.Context, req *Request) (*ForgetReport, error) {
 	if err := req.check(); err != nil {
 		return nil, fail("forget", "", err)
@@ -83,12 +83,27 @@ func (c *Controller) forget(ctx context.Context, req *Request) (*ForgetReport, e
 		if !open {
 			continue
 		}
-		return c.restrict(ctx, req, targets, meant, keys.Forgetting{Case: name, Entry: n})
+		list, log, err := c.restrict(ctx, meant, keys.Forgetting{Case: name, Entry: n}, func(done int) {
+			if req.Progress != nil {
+				req.Progress(Progress{Op: "forget", CaseID: req.CaseID, Done: done, Total: done})
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.Case, r.Phones = log.describe(), report(targets, list)
+		if r.State == StateRestricted && c.hasLinks() {
+			r.LinksUntil = c.now().Add(linkTTL)
+		}
+		return r.ForgetReport, nil
 	}
 	return nil, errBusy
 }
 
 var errBusy = errors.Join(storage.ErrUnavailable, errors.New("the case changes too fast; try again"))
+
+// maxForeign bounds how many objects of other programs are recorded by name with the request. More are found again by their tag.
+const maxForeign = 1000
 
 // match is what a request meets.
 type match struct {
@@ -102,8 +117,9 @@ func (c *Controller) match(ctx context.Context, targets []target, meant *subject
 		return nil, err
 	}
 	r := &ForgetReport{Phones: report(targets, list)}
-	meant.Foreign, r.ForeignElsewhere, err = c.foreign(ctx, meant.within())
-	r.Foreign = len(meant.Foreign)
+	ours, others, err := c.foreign(ctx, meant.within())
+	r.Foreign, r.ForeignElsewhere = len(ours), others
+	meant.Foreign = ours[:min(len(ours), maxForeign)]
 	return &match{r, list}, err
 }
 
@@ -159,8 +175,9 @@ func (c *Controller) open(ctx context.Context, name string, n int, e entry, mean
 	return true, nil
 }
 
-// restrict marks everything, and then looks whether the forget was undone meanwhile (rule 2).
-func (c *Controller) restrict(ctx context.Context, req *Request, targets []target, meant *subject, f keys.Forgetting) (*ForgetReport, error) {
+// restrict marks everything that is there, then looks whether the forget was undone meanwhile (rule 2), and records that all is marked. It returns what it covers and the
+// log.
+func (c *Controller) restrict(ctx context.Context, meant *subject, f keys.Forgetting, progress func(done int)) ([]*found, caseLog, error) {
 	var mu sync.Mutex
 	var list []*found
 	done := 0
@@ -177,30 +194,30 @@ func (c *Controller) restrict(ctx context.Context, req *Request, targets []targe
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if done++; !s.Gone {
+		if !s.Gone {
 			list = append(list, s)
 		}
-		if req.Progress != nil {
-			req.Progress(Progress{Op: "forget", CaseID: req.CaseID, Done: done, Total: done})
-		}
+		done++
+		progress(done)
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	log, err := c.readLog(ctx, f.Case)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sortFound(list)
-	r := &ForgetReport{Case: log.describe(), Phones: report(targets, list), Foreign: len(meant.Foreign)}
+	forget := log[f.Entry-1]
 	if _, undone := log.after(f.Entry, kindUndo); undone {
-		return r, c.finishUndo(ctx, meant, log[f.Entry-1], f, new([]*found))
+		return list, log, c.finishUndo(ctx, meant, forget, f, new([]*found))
 	}
-	if c.hasLinks() {
-		r.LinksUntil = c.now().Add(linkTTL)
+	_, err = c.master.Create(ctx, c.space.MarkedAt(forget.Due, f), nil, nil)
+	if errors.Is(err, storage.ErrExists) {
+		err = nil
 	}
-	return r, nil
+	return list, log, c.inMaster(err)
 }
 
 func (c *Controller) hasLinks() bool {
@@ -300,10 +317,17 @@ func (c *Controller) finishUndo(ctx context.Context, meant *subject, forget entr
 	if err := c.unrestrict(ctx, meant, f, list); err != nil {
 		return err
 	}
-	if err := c.master.Delete(ctx, c.space.Subject(f)); err != nil {
-		return c.inMaster(err)
+	return c.dropOpen(ctx, forget, f)
+}
+
+// dropOpen takes away what a forget has while it is open. The name that says when it is due goes last.
+func (c *Controller) dropOpen(ctx context.Context, forget entry, f keys.Forgetting) error {
+	for _, name := range []string{c.space.Subject(f), c.space.MarkedAt(forget.Due, f), c.space.DueAt(forget.Due, f)} {
+		if err := c.master.Delete(ctx, name); err != nil {
+			return c.inMaster(err)
+		}
 	}
-	return c.inMaster(c.master.Delete(ctx, c.space.DueAt(forget.Due, f)))
+	return nil
 }
 
 // unrestrict takes the marks of a forget away.

@@ -47,7 +47,7 @@ func TestAForgottenCallerIsErasedAndAReceiptSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	off = 23 * time.Hour
 	for range 2 {
-		off += time.Hour
+		off += gdpr.Settle
 		s, err := c.Sweep(ctx)
 		require.NoError(t, err)
 		t.Logf("%+v", s)

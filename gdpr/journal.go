@@ -15,6 +15,8 @@ type journalPart struct {
 	Version int            `json:"v"`
 	Nonce   string         `json:"nonce"`
 	Stays   []journalEntry `json:"stays"`
+	// Foreign are objects of other programs.
+	Foreign []privacy.Foreign `json:"foreign,omitempty"`
 }
 
 // journalEntry is a stay of a message with its index entries.
@@ -29,6 +31,11 @@ func (e journalEntry) place() privacy.Place {
 	return privacy.Place{Mailbox: e.Mailbox, Ref: keys.Ref{ID: e.ID, Hop: e.Hop}}
 }
 
+// object names an object in a region.
+type object struct{ region, key string }
+
+func objectOf(f privacy.Foreign) object { return object{f.Region, f.Key} }
+
 const (
 	journalStays = 1000 // in a part
 	journalSize  = 4 << 20
@@ -38,6 +45,7 @@ const (
 // journal is all that an erasure covers, as far as it is known.
 type journal struct {
 	entries []journalEntry
+	foreign []privacy.Foreign
 	parts   int
 }
 
@@ -51,14 +59,14 @@ func (c *Controller) readJournal(ctx context.Context, f keys.Forgetting) (*journ
 		if err := c.read(ctx, info.Key, journalSize, &part); err != nil {
 			return nil, err
 		}
-		j.entries = append(j.entries, part.Stays...)
+		j.entries, j.foreign = append(j.entries, part.Stays...), append(j.foreign, part.Foreign...)
 		j.parts++
 	}
 	return j, nil
 }
 
 // journalize adds what was found to the journal, and returns the journal with it.
-func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*found) (*journal, error) {
+func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*found, foreign []privacy.Foreign) (*journal, error) {
 	for {
 		j, err := c.readJournal(ctx, f)
 		if err != nil {
@@ -74,7 +82,16 @@ func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*
 				part.Stays = append(part.Stays, journalEntry{Mailbox: s.Mailbox, ID: s.Ref.ID, Hop: s.Ref.Hop, Entries: s.Entries})
 			}
 		}
-		if len(part.Stays) == 0 {
+		others := make(map[object]bool, len(j.foreign))
+		for _, o := range j.foreign {
+			others[objectOf(o)] = true
+		}
+		for _, o := range foreign {
+			if !others[objectOf(o)] && len(part.Foreign) < journalStays {
+				part.Foreign = append(part.Foreign, o)
+			}
+		}
+		if len(part.Stays)+len(part.Foreign) == 0 {
 			return j, nil
 		}
 		if j.parts >= journalParts {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ type SweepReport struct {
 }
 
 // Sweep carries out what is due: of each case whose undo window is over it decides the erasure, erases everything it covers in every region, looks
-// independently whether anything is left, and writes the receipt, no sooner than an hour after the erasure (see Settle). Run it every Options.Interval, from anywhere, or use Run; it can
+// independently whether anything is left, and writes the receipt, no sooner than Settle after the erasure. A ForgetMe that was cut off it completes. Run it every Options.Interval, from anywhere, or use Run; it can
 // be killed at any point, and several may run at once.
 //
 // A region that is down delays only what lies there. The error joins all that failed, and the report says what was done. With nothing due it costs one listing.
@@ -43,27 +44,29 @@ func (c *Controller) Sweep(ctx context.Context) (*SweepReport, error) {
 }
 
 func (c *Controller) sweep(ctx context.Context, r *SweepReport) error {
+	list, err := c.openForgets(ctx)
+	if err != nil {
+		return err
+	}
+	now := c.ops.Now()
 	var errs []error
+	var here error // why nothing can be complete, seen from here
 	checked := false
-	for info, err := range storage.All(ctx, c.master, &storage.ListOptions{Prefix: c.space.Due(), KeysOnly: true}) {
-		if err != nil {
-			return errors.Join(append(errs, c.inMaster(err))...)
-		}
-		at, f, err := c.space.ParseDue(info.Key)
-		if err != nil {
-			continue // nothing of ours
-		}
-		if at.After(c.ops.Now()) {
-			r.Next = at
-			break
+	for _, o := range list {
+		if o.at.After(now) && o.due && o.marked {
+			if r.Next.IsZero() {
+				r.Next = o.at
+			}
+			continue
 		}
 		if !checked {
 			if err := c.checkClock(ctx); err != nil {
 				return err
 			}
-			checked = true
+			here, checked = c.checkRegions(ctx), true
+			errs = append(errs, here)
 		}
-		s := &sweeping{Controller: c, report: r, f: f, due: info.Key}
+		s := &sweeping{Controller: c, report: r, openForget: o, isDue: !o.at.After(now), incomplete: here}
 		if err := s.run(ctx); err != nil {
 			errs = append(errs, fail("sweep", s.caseID, err))
 		}
@@ -74,15 +77,43 @@ func (c *Controller) sweep(ctx context.Context, r *SweepReport) error {
 	return errors.Join(errs...)
 }
 
+// openForget is what the names of an open forget say.
+type openForget struct {
+	at          time.Time
+	f           keys.Forgetting
+	due, marked bool // which of the two names there are
+}
+
+// openForgets lists what is open, in the order of time.
+func (c *Controller) openForgets(ctx context.Context) ([]openForget, error) {
+	var list []openForget
+	for info, err := range storage.All(ctx, c.master, &storage.ListOptions{Prefix: c.space.Due(), KeysOnly: true}) {
+		if err != nil {
+			return nil, c.inMaster(err)
+		}
+		at, f, marked, err := c.space.ParseDue(info.Key)
+		if err != nil {
+			continue // nothing of ours
+		}
+		if n := len(list); n == 0 || list[n-1].f != f {
+			list = append(list, openForget{at: at, f: f})
+		}
+		o := &list[len(list)-1]
+		o.marked, o.due = o.marked || marked, o.due || !marked
+	}
+	return list, nil
+}
+
 // sweeping is the sweep of one case.
 type sweeping struct {
 	*Controller
-	report *SweepReport
-	f      keys.Forgetting
-	due    string // the name that says that it is
-	caseID string
-	meant  *subject
-	log    caseLog
+	openForget
+	report     *SweepReport
+	isDue      bool
+	incomplete error // why an erasure cannot be complete whatever is done
+	caseID     string
+	meant      *subject
+	log        caseLog
 }
 
 func (s *sweeping) run(ctx context.Context) error {
@@ -94,19 +125,29 @@ func (s *sweeping) run(ctx context.Context) error {
 		return err
 	}
 	if len(s.log) < s.f.Entry {
-		return s.inMaster(fmt.Errorf("%w: a case is due that is not recorded", storage.ErrCorrupt))
+		return s.inMaster(fmt.Errorf("%w: a case is open that is not recorded", storage.ErrCorrupt))
 	}
 	forget := s.log[s.f.Entry-1]
 	s.caseID = forget.CaseID
-	if s.meant == nil {
-		if len(s.log) == s.f.Entry { // its ForgetMe was cut off before it did anything
-			if err := s.add(ctx, s.f.Case, s.f.Entry+1, entry{Kind: kindUndo, CaseID: s.caseID}); err != nil {
-				return err
-			}
+	switch {
+	case s.meant == nil && len(s.log) > s.f.Entry: // all of it was done but these names
+		return s.dropOpen(ctx, forget, s.f)
+	case s.meant == nil && !s.isDue: // its ForgetMe has just begun
+		return nil
+	case s.meant == nil: // its ForgetMe was cut off before it did anything
+		if err := s.add(ctx, s.f.Case, s.f.Entry+1, entry{Kind: kindUndo, CaseID: s.caseID}); err != nil {
+			return err
 		}
-		return s.inMaster(s.master.Delete(ctx, s.due)) // all of it was done but this name
+		return s.dropOpen(ctx, forget, s.f)
+	case !s.marked && len(s.log) == s.f.Entry: // its ForgetMe was cut off, or is under way
+		if _, s.log, err = s.restrict(ctx, s.meant, s.f, func(int) {}); err != nil {
+			return err
+		}
 	}
 	if len(s.log) == s.f.Entry {
+		if !s.isDue {
+			return nil
+		}
 		if err := s.add(ctx, s.f.Case, s.f.Entry+1, entry{Kind: kindErase, CaseID: s.caseID}); err != nil {
 			return err
 		}
@@ -118,13 +159,12 @@ func (s *sweeping) run(ctx context.Context) error {
 	if _, undone := s.log.after(s.f.Entry, kindUndo); undone {
 		return s.finishUndo(ctx, s.meant, forget, s.f, new([]*found))
 	}
+	held := len(s.report.Held)
 	done, err := s.carryOut(ctx)
 	if !done {
 		s.report.Open++
-		if s.ops.Now().After(forget.Deadline) {
-			if _, erased := s.log.after(s.f.Entry, kindErased); !erased {
-				s.report.Late = append(s.report.Late, s.caseID)
-			}
+		if _, erased := s.log.after(s.f.Entry, kindErased); !erased && s.ops.Now().After(forget.Deadline) && len(s.report.Held) == held {
+			s.report.Late = append(s.report.Late, s.caseID)
 		}
 	}
 	return err
@@ -190,16 +230,17 @@ func (s *sweeping) record(ctx context.Context, step int, k kind, body *Receipt) 
 // erase journals what is covered and erases it. It returns how many messages a hold keeps.
 func (s *sweeping) erase(ctx context.Context) (held int, err error) {
 	list, searchErr := s.covered(ctx)
-	j, err := s.journalize(ctx, s.f, list)
+	foreign, foreignErr := s.foreignLeft(ctx, nil)
+	j, err := s.journalize(ctx, s.f, list, foreign)
 	if err != nil {
-		return 0, errors.Join(searchErr, err)
+		return 0, errors.Join(searchErr, foreignErr, err)
 	}
 	stays := make(map[privacy.Place]*found, len(list))
 	for _, f := range list {
 		stays[f.Place] = f
 	}
 	var mu sync.Mutex
-	errs := []error{searchErr}
+	errs := []error{searchErr, foreignErr, s.incomplete}
 	done := 0
 	s.ops.Parallel(len(j.entries), func(i int) {
 		e := j.entries[i]
@@ -221,7 +262,7 @@ func (s *sweeping) erase(ctx context.Context) (held int, err error) {
 			errs = append(errs, err)
 		}
 	})
-	errs = append(errs, s.eraseForeign(ctx))
+	errs = append(errs, s.eraseForeign(ctx, j.foreign))
 	return held, errors.Join(errs...)
 }
 
@@ -253,42 +294,41 @@ func (s *sweeping) covered(ctx context.Context) ([]*found, error) {
 	return list, err
 }
 
-// foreignLeft returns what other programs deposited of the caller until the forget was accepted.
-func (s *sweeping) foreignLeft(ctx context.Context) ([]privacy.Foreign, error) {
+// foreignLeft returns what other programs deposited of the caller until the forget was accepted, and what of the others is there still.
+func (s *sweeping) foreignLeft(ctx context.Context, others []privacy.Foreign) ([]privacy.Foreign, error) {
 	within := s.meant.within()
 	if accepted := s.log[s.f.Entry-1].At; within.Until.IsZero() || within.Until.After(accepted) {
 		within.Until = accepted
 	}
 	list, _, err := s.foreign(ctx, within)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
-	known := make(map[string]bool, len(list))
+	known := make(map[object]bool, len(list))
 	for _, f := range list {
-		known[f.Region+"/"+f.Key] = true
+		known[objectOf(f)] = true
 	}
+	stores := map[string]storage.Store{}
 	for _, r := range s.ops.Regions() {
-		for _, f := range s.meant.Foreign {
-			if f.Region != r.Name || known[f.Region+"/"+f.Key] {
-				continue
-			}
-			there, err := storage.Exists(ctx, r.Store, f.Key)
-			if err != nil {
-				return nil, s.ops.Fail(r.Name, err)
-			}
-			if there {
-				list = append(list, f)
-			}
+		stores[r.Name] = r.Store
+	}
+	for _, f := range slices.Concat(s.meant.Foreign, others) {
+		if known[objectOf(f)] || stores[f.Region] == nil {
+			continue
+		}
+		known[objectOf(f)] = true
+		there, err := storage.Exists(ctx, stores[f.Region], f.Key)
+		if err != nil {
+			return list, s.ops.Fail(f.Region, err)
+		}
+		if there {
+			list = append(list, f)
 		}
 	}
 	return list, nil
 }
 
-func (s *sweeping) eraseForeign(ctx context.Context) error {
-	list, err := s.foreignLeft(ctx)
-	if err != nil {
-		return err
-	}
+func (s *sweeping) eraseForeign(ctx context.Context, list []privacy.Foreign) error {
 	names := map[string][]string{}
 	for _, f := range list {
 		names[f.Region] = append(names[f.Region], f.Key)
@@ -305,6 +345,9 @@ func (s *sweeping) eraseForeign(ctx context.Context) error {
 // verify looks whether anything is left, by all ways that there are, and returns the body of the receipt if nothing is. What is left, such as
 // what somebody committed while it was erased, is erased now; the next sweep looks again.
 func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
+	if s.incomplete != nil {
+		return nil, nil // which Sweep has reported
+	}
 	list, err := s.covered(ctx)
 	if err != nil {
 		return nil, err
@@ -313,7 +356,7 @@ func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
-	foreign, err := s.foreignLeft(ctx)
+	foreign, err := s.foreignLeft(ctx, j.foreign)
 	if err != nil {
 		return nil, err
 	}
@@ -356,7 +399,7 @@ func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
 	forget, decided := s.log[s.f.Entry-1], s.log[s.f.Entry]
 	body := &Receipt{
 		Version: recordVersion, Nonce: s.ops.Nonce(), CaseID: s.caseID, Entry: s.f.Entry, AcceptedAt: forget.At, EraseBy: forget.Deadline, DecidedAt: decided.At,
-		ErasedAt: erased.At, VerifiedAt: now, Foreign: len(s.meant.Foreign), Regions: regions, Messages: []voicemail.MessageID{},
+		ErasedAt: erased.At, VerifiedAt: now, Foreign: len(j.foreign), Regions: regions, Messages: []voicemail.MessageID{},
 	}
 	seen := map[string]bool{}
 	for _, e := range j.entries {
@@ -384,8 +427,5 @@ func (s *sweeping) close(ctx context.Context, r *Receipt) error {
 	if err := s.dropJournal(ctx, s.f); err != nil {
 		return err
 	}
-	if err := s.master.Delete(ctx, s.space.Subject(s.f)); err != nil {
-		return s.inMaster(err)
-	}
-	return s.inMaster(s.master.Delete(ctx, s.due))
+	return s.dropOpen(ctx, s.log[s.f.Entry-1], s.f)
 }

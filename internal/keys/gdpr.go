@@ -12,6 +12,7 @@ import (
 //	v1/<t>/gdpr/case/<c>/<n>                          the log of a case, each entry created once
 //	v1/<t>/gdpr/subject/<c>-<n>                       who is meant by the forget that is entry n, while it is open
 //	v1/<t>/gdpr/due/<ms>-<c>-<n>                      when it is due, while it is open
+//	v1/<t>/gdpr/due/<ms>-<c>-<n>-marked               everything that it covers is marked
 //	v1/<t>/gdpr/journal/<c>-<n>/<k>                   what is being erased, while it is
 //	v1/<t>/gdpr/receipt/<n>                           the chain of receipts
 //	v1/<t>/gdpr/hold/<h>                              why a message is held
@@ -101,19 +102,25 @@ func (s Space) DueAt(t time.Time, f Forgetting) string {
 	return fmt.Sprintf("%s%013d-%s", s.Due(), t.UnixMilli(), f)
 }
 
-// ParseDue reads what DueAt writes.
-func (s Space) ParseDue(key string) (time.Time, Forgetting, error) {
+const marked = "-marked"
+
+// MarkedAt says that everything that a forget covers is marked.
+func (s Space) MarkedAt(t time.Time, f Forgetting) string { return s.DueAt(t, f) + marked }
+
+// ParseDue reads what DueAt and MarkedAt write.
+func (s Space) ParseDue(key string) (at time.Time, f Forgetting, isMarked bool, err error) {
 	bad := fmt.Errorf("%w: not a due forget", ErrID)
 	rest, ok := strings.CutPrefix(key, s.Due())
 	if !ok || len(rest) < 14 || rest[13] != '-' {
-		return time.Time{}, Forgetting{}, bad
+		return time.Time{}, Forgetting{}, false, bad
 	}
 	ms, err := strconv.ParseUint(rest[:13], 10, 63)
 	if err != nil {
-		return time.Time{}, Forgetting{}, bad
+		return time.Time{}, Forgetting{}, false, bad
 	}
-	f, err := ParseForgetting(rest[14:])
-	return time.UnixMilli(int64(ms)).UTC(), f, err
+	rest, isMarked = strings.CutSuffix(rest[14:], marked)
+	f, err = ParseForgetting(rest)
+	return time.UnixMilli(int64(ms)).UTC(), f, isMarked, err
 }
 
 // Journal is the prefix of the journal of an erasure.

@@ -28,10 +28,14 @@ func TestTheNamesOfARequestAreLegalAndReadBack(t *testing.T) {
 	gotID, err := space.ParsePending(space.PendingAt(id))
 	require.NoError(t, err)
 	assert.Equal(t, id, gotID)
-	gotAt, gotF, err := space.ParseDue(space.DueAt(at, forgetting))
-	require.NoError(t, err)
-	assert.Equal(t, at, gotAt)
-	assert.Equal(t, forgetting, gotF)
+	for name, marked := range map[string]bool{space.DueAt(at, forgetting): false, space.MarkedAt(at, forgetting): true} {
+		assert.NoError(t, storage.CheckKey(name))
+		gotAt, gotF, gotMarked, err := space.ParseDue(name)
+		require.NoError(t, err)
+		assert.Equal(t, at, gotAt)
+		assert.Equal(t, forgetting, gotF)
+		assert.Equal(t, marked, gotMarked)
+	}
 	c, n, err := space.ParseCaseEntry(space.CaseEntry(forgetting.Case, 7))
 	require.NoError(t, err)
 	assert.Equal(t, forgetting.Case, c)
@@ -57,7 +61,7 @@ func TestForeignRequestNamesAreRefused(t *testing.T) {
 		box.Meta(ref), space.Due() + "1-x", space.Due() + strings.Repeat("1", 13) + "-" + strings.Repeat("g", 39), space.Receipts() + "1",
 		space.Pending() + "x", space.Case("x") + "000001",
 	} {
-		_, _, err := space.ParseDue(name)
+		_, _, _, err := space.ParseDue(name)
 		assert.ErrorIs(t, err, keys.ErrID, name)
 		_, err = space.ParseReceipt(name)
 		assert.ErrorIs(t, err, keys.ErrID, name)
