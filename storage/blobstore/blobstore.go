@@ -100,14 +100,9 @@ func newStore(client *container.Client, opts *Options) (*Store, error) {
 		container: client, service: opts.Service, tryTimeout: 10 * time.Second, tries: 3, pageSize: maxPage, concurrency: 8,
 		delegated: make(chan struct{}, 1),
 	}
-	if opts.Prefix != "" {
-		if err := storage.CheckKey(opts.Prefix); err != nil {
-			return nil, because(storage.ErrInvalid, "prefix is not a legal object name")
-		}
-		if len(opts.Prefix)+1+storage.MaxKey > maxName {
-			return nil, because(storage.ErrInvalid, "prefix leaves no room for the longest object name")
-		}
-		s.prefix = opts.Prefix + "/"
+	var err error
+	if s.prefix, err = folderOf(opts.Prefix); err != nil {
+		return nil, err
 	}
 	if opts.TryTimeout < 0 || opts.Tries < 0 || opts.PageSize < 0 || opts.Concurrency < 0 {
 		return nil, because(storage.ErrInvalid, "options have a negative number")
@@ -126,6 +121,19 @@ func newStore(client *container.Client, opts *Options) (*Store, error) {
 	}
 	s.versioned.Store(opts.Versioned)
 	return s, nil
+}
+
+// folderOf returns what the names in the container start with in a store that has the prefix: nothing, or what ends with a slash.
+func folderOf(prefix string) (string, error) {
+	switch {
+	case prefix == "":
+		return "", nil
+	case storage.CheckKey(prefix) != nil:
+		return "", because(storage.ErrInvalid, "prefix is not a legal object name")
+	case len(prefix)+1+storage.MaxKey > maxName:
+		return "", because(storage.ErrInvalid, "prefix leaves no room for the longest object name")
+	}
+	return prefix + "/", nil
 }
 
 // Bounds of the service.

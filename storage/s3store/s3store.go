@@ -95,22 +95,20 @@ func newStore(client *s3.Client, bucket string, opts *Options) (*Store, error) {
 	switch {
 	case client == nil || bucket == "":
 		return nil, because(storage.ErrInvalid, "there is no client, or no bucket")
-	case opts.Prefix != "" && storage.CheckKey(opts.Prefix) != nil:
-		return nil, because(storage.ErrInvalid, "prefix is not a legal object name")
-	case len(opts.Prefix) > 1024-1-storage.MaxKey:
-		return nil, because(storage.ErrInvalid, "prefix is too long")
 	case opts.TryTimeout < 0 || opts.PageSize < 0 || opts.Concurrency < 0 || opts.MaxLinkTTL < 0:
 		return nil, because(storage.ErrInvalid, "options have a negative number")
 	case opts.PageSize > maxPage || opts.MaxLinkTTL > maxLinkTTL:
 		return nil, because(storage.ErrInvalid, "options ask for more than S3 has")
 	}
+	folder, err := folderOf(opts.Prefix)
+	if err != nil {
+		return nil, err
+	}
 	s := &Store{
+		prefix: folder,
 		client: client, presign: s3.NewPresignClient(client), bucket: aws.String(bucket),
 		tryTimeout: 15 * time.Second, pageSize: maxPage, concurrency: 16, maxLinkTTL: maxLinkTTL,
 		pingName: ".ping-" + rand.Text(), pingSlot: make(chan struct{}, 1),
-	}
-	if opts.Prefix != "" {
-		s.prefix = opts.Prefix + "/"
 	}
 	if opts.TryTimeout != 0 {
 		s.tryTimeout = opts.TryTimeout
@@ -125,6 +123,19 @@ func newStore(client *s3.Client, bucket string, opts *Options) (*Store, error) {
 		s.maxLinkTTL = opts.MaxLinkTTL
 	}
 	return s, nil
+}
+
+// folderOf returns what the names in the bucket start with in a store that has the prefix: nothing, or what ends with a slash.
+func folderOf(prefix string) (string, error) {
+	switch {
+	case prefix == "":
+		return "", nil
+	case storage.CheckKey(prefix) != nil:
+		return "", because(storage.ErrInvalid, "prefix is not a legal object name")
+	case len(prefix) > 1024-1-storage.MaxKey:
+		return "", because(storage.ErrInvalid, "prefix is too long")
+	}
+	return prefix + "/", nil
 }
 
 // Close implements [storage.Store]. A second Close does nothing.

@@ -111,6 +111,8 @@ func operation(r *http.Request) string {
 		return "GetObjectRetention"
 	case q.Has("delete"):
 		return "DeleteObjects"
+	case q.Has("lifecycle"):
+		return map[string]string{"PUT": "PutBucketLifecycleConfiguration", "GET": "GetBucketLifecycleConfiguration"}[r.Method]
 	case q.Has("list-type"):
 		return "ListObjectsV2"
 	}
