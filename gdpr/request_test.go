@@ -107,6 +107,8 @@ func TestARequestThatCouldMeanSomethingElseIsRefused(t *testing.T) {
 		{top(`"caseid":"case 1-555-123-4567"`), "caseid", "one of the request's phones", "the same digits"},
 		{top(`"caseid":"forget-1` + secretDigits + `-2031"`), "caseid", "one of the request's phones", "it has the number in it"},
 		{top(`"caseid":"` + secretDigits + `"`), "caseid", "one of the request's phones", "its national form"},
+		{`{"caseid":"Alice","consumers":[{"consumer":{"phone":"alice"}}]}`, "caseid", "one of the request's phones", "a short identity that is no number"},
+		{`{"caseid":"ext. 4711","consumers":[{"consumer":{"phone":"4711"}}]}`, "caseid", "one of the request's phones", "a short one beside a word"},
 		{`{"caseid":"for Ann@PBX.test","consumers":[{"consumer":{"phone":"sip:ann@pbx.test"}}]}`, "caseid", "one of the request's phones", "an identity that is no number"},
 
 		{top(`"caseid":"c","ccid":7`), "ccid", "is a JSON number", "a number"},
