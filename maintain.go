@@ -2,7 +2,9 @@ package voicemail
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -23,20 +25,23 @@ type MaintainReport struct {
 	// Marks, Entries and Recordings that nothing refers to were taken away: state without a message, index entries without a message, audio
 	// without a message.
 	Marks, Entries, Recordings int
-	// Remains of interrupted writes were removed from a storage that keeps such (see storage.Cleaner), of all its tenants.
+	// Restrictions were lifted that the undoing of a forget request had left.
+	Restrictions int
+	// Remains of interrupted writes were removed from a storage that keeps such (see storage.Cleaner), of all its tenants; and of interrupted Pings.
 	Remains int
 	// Revisions of settings that were superseded for a day were taken away.
 	Revisions int
 }
 
 // Maintain goes over the tenant once: it deletes the messages that have expired, finishes deletions and moves that a crash left half done, and takes away what
-// failed operations left behind. Nothing that is younger than a day is taken for garbage. Run it every hour or so, from anywhere, also
-// from several processes at once; it can be stopped at any point and started again.
+// failed operations left behind. Nothing that is younger than a day is taken for garbage, and nothing that belongs to a pending deposit. Run it every hour
+// or so, from anywhere, also from several processes at once; it can be stopped at any point and started again.
 //
 // It lists everything once and opens little. What fails in one mailbox does not keep it from the others: the error joins all that failed, and the
 // report counts what was done.
 func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
-	k := &keeper{Service: s, now: s.opts.Now()}
+	k := &keeper{Service: s, now: s.opts.Now(), pending: map[string]bool{}, blind: map[string]bool{}, undone: map[keys.Forgetting]bool{}}
+	k.waiting(ctx)
 	for m, err := range s.folders(ctx) {
 		if err != nil {
 			k.failed("", err)
@@ -48,13 +53,11 @@ func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
 		k.mailbox(ctx, m)
 	}
 	for _, region := range s.regions.names() {
-		if err := first(k.media(ctx, region), k.clean(ctx, region)); err != nil {
-			k.failed("", in(region, err))
+		for _, task := range []func(context.Context, string) error{k.media, k.clean, k.probes} {
+			k.failed("", in(region, task(ctx, region)))
 		}
 	}
-	if err := k.index(ctx); err != nil {
-		k.failed("", err)
-	}
+	k.failed("", k.index(ctx))
 	k.failed("", ctx.Err())
 	return k.report, errors.Join(k.errs...)
 }
@@ -65,7 +68,28 @@ type keeper struct {
 	now    time.Time
 	report MaintainReport
 	errs   []error
+
+	pending map[string]bool          // the IDs that wait in some region
+	blind   map[string]bool          // the regions of which that is not known
+	undone  map[keys.Forgetting]bool // what was read of the logs of forget requests
 }
+
+// waiting lists the pending deposits of all regions, before anything else: a deposit that is not in the list any more is in its mailbox by then (rule 3).
+func (k *keeper) waiting(ctx context.Context) {
+	for _, region := range k.regions.names() {
+		ids, err := k.pendingIDs(ctx, region)
+		if err != nil {
+			k.blind[region] = true
+			k.failed("", in(region, fmt.Errorf("nothing was taken away that a pending deposit may need: %w", err)))
+		}
+		for _, id := range ids {
+			k.pending[string(id)] = true
+		}
+	}
+}
+
+// mayWait reports whether a message that is not committed may yet come in from some region.
+func (k *keeper) mayWait(id string) bool { return len(k.blind) > 0 || k.pending[id] }
 
 // maxErrors bounds what a pass remembers of what went wrong.
 const maxErrors = 100
@@ -102,12 +126,16 @@ func (k *keeper) mailbox(ctx context.Context, m *mailbox) {
 
 func (k *keeper) stay(ctx context.Context, m *mailbox, box keys.Box, st *stay) error {
 	switch {
-	case st.forget:
-		return nil // what becomes of it is up to the forget request
+	case !st.committed && k.mayWait(st.ref.ID):
+		return nil
+	case st.forget && st.committed:
+		return k.restricted(ctx, box, st)
+	case st.forget && st.gone:
+		return k.stray(ctx, box, st, keys.Forget) // what is left to be done for a deletion is done next time
 	case st.gone:
 		return k.gone(ctx, box, st)
 	case !st.committed:
-		return k.stray(ctx, box, st)
+		return k.stray(ctx, box, st, "")
 	case st.move && k.age(st.moveAt) > abandonedAge:
 		return k.move(ctx, box, st)
 	case !st.expires.IsZero() && !st.expires.After(k.now) && !st.hold:
@@ -167,20 +195,76 @@ func (st *stay) goneNames(box keys.Box) []string {
 	return names
 }
 
-// stray takes away marks of a message that is not there.
-func (k *keeper) stray(ctx context.Context, box keys.Box, st *stay) error {
+// stray takes away the marks that start so, of a message that is not there.
+func (k *keeper) stray(ctx context.Context, box keys.Box, st *stay, prefix string) error {
 	if k.age(st.newest) < garbageAge {
 		return nil
 	}
-	names := make([]string, len(st.marks))
-	for i, mark := range st.marks {
-		names[i] = box.Mark(st.ref, mark)
+	var names []string
+	for _, mark := range st.marks {
+		if strings.HasPrefix(mark, prefix) {
+			names = append(names, box.Mark(st.ref, mark))
+		}
 	}
 	if err := k.master.Delete(ctx, names...); err != nil {
 		return err
 	}
 	k.report.Marks += len(names)
 	return nil
+}
+
+// restricted lifts the restrictions of forget requests that were undone: one that was created while its request was being undone is nobody else's. Everything
+// else is up to the requests.
+func (k *keeper) restricted(ctx context.Context, box keys.Box, st *stay) error {
+	var names []string
+	left := 0
+	for _, mark := range st.marks {
+		if !strings.HasPrefix(mark, keys.Forget) {
+			continue
+		}
+		f, ok := keys.ParseForgetMark(mark)
+		if ok {
+			var err error
+			if ok, err = k.wasUndone(ctx, f); err != nil {
+				return err
+			}
+		}
+		if ok {
+			names = append(names, box.Mark(st.ref, mark))
+		} else {
+			left++
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if err := k.master.Delete(ctx, names...); err != nil {
+		return err
+	}
+	k.report.Restrictions += len(names)
+	if left == 0 && !st.gone {
+		k.emit(EventUnrestricted, k.idOf(box), MessageID(st.ref.ID), "")
+	}
+	return nil
+}
+
+// wasUndone reports whether the log of the case says so in the entry that decides.
+func (k *keeper) wasUndone(ctx context.Context, f keys.Forgetting) (bool, error) {
+	if undone, known := k.undone[f]; known {
+		return undone, nil
+	}
+	doc, err := storage.ReadFile(ctx, k.master, k.space.CaseEntry(f.Case, f.Entry+1), documentSize)
+	if err != nil && !errors.Is(err, storage.ErrNotExist) {
+		return false, err
+	}
+	var entry struct {
+		Kind string `json:"kind"`
+	}
+	if err == nil && json.Unmarshal(doc, &entry) != nil {
+		return false, fmt.Errorf("%w: the log of a forget request cannot be read", storage.ErrCorrupt)
+	}
+	k.undone[f] = entry.Kind == "undo"
+	return k.undone[f], nil
 }
 
 // move finishes a move that somebody began and gave up. One whose destination is not there any more is given up for good.
@@ -274,6 +358,9 @@ func (k *keeper) committed(ctx context.Context, mailbox string) (map[keys.Ref]bo
 
 // media takes away audio in a region that no message refers to. The names are sorted by mailbox, so each mailbox is listed once, after its audio.
 func (k *keeper) media(ctx context.Context, region string) error {
+	if k.blind[region] {
+		return nil
+	}
 	st := k.regions.Stores[region]
 	var mailbox string
 	var old []string
@@ -288,7 +375,7 @@ func (k *keeper) media(ctx context.Context, region string) error {
 		}
 		var orphans []string
 		for i, ref := range refs {
-			if !committed[ref] {
+			if !committed[ref] && !k.pending[ref.ID] {
 				orphans = append(orphans, old[i])
 			}
 		}
@@ -329,11 +416,36 @@ func (k *keeper) clean(ctx context.Context, region string) error {
 	return err
 }
 
+// probes takes away what a Ping left that was cut off.
+func (k *keeper) probes(ctx context.Context, region string) error {
+	st := k.regions.Stores[region]
+	if _, ok := storage.As[storage.Pinger](st); ok {
+		return nil
+	}
+	var names []string
+	for info, err := range storage.All(ctx, st, &storage.ListOptions{Prefix: k.space.Probes()}) {
+		if err != nil {
+			return err
+		}
+		if k.age(info.Modified) > garbageAge {
+			names = append(names, info.Key)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	k.report.Remains += len(names)
+	return st.Delete(ctx, names...)
+}
+
 // maintainBatch bounds how many names a pass holds in memory.
 const maintainBatch = 20_000
 
 // index takes away index entries that lead to no message. They are sorted by caller, so a batch of them is held and checked mailbox by mailbox.
 func (k *keeper) index(ctx context.Context) error {
+	if len(k.blind) > 0 {
+		return nil
+	}
 	batch := map[string][]string{} // names by mailbox
 	n := 0
 	flush := func() error {
@@ -344,7 +456,7 @@ func (k *keeper) index(ctx context.Context) error {
 			}
 			var dead []string
 			for _, name := range names {
-				if e, err := k.space.ParseCallerEntry(name); err == nil && !committed[e.Ref] {
+				if e, err := k.space.ParseCallerEntry(name); err == nil && !committed[e.Ref] && !k.pending[e.Ref.ID] {
 					dead = append(dead, name)
 				}
 			}

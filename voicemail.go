@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/genesys/voicemail/internal/keys"
@@ -276,26 +277,41 @@ func Tenants(ctx context.Context, store Store) iter.Seq2[string, error] {
 	}
 }
 
-// Ping proves that every region can be used now: that an object can be created, read and deleted there, where the driver can prove it, and listed
-// where it cannot. The error joins those of all regions that failed, each one an [*Error] that names its region.
+// Ping proves that every region can be used now: that an object can be created, read and deleted there, within 10 seconds even when ctx has no bound. The error
+// joins those of all regions that failed, each one an [*Error] that names its region.
 func (s *Service) Ping(ctx context.Context) error {
 	names := s.regions.names()
 	errs := make([]error, len(names))
 	s.parallel(len(names), func(i int) {
-		if err := ping(ctx, s.regions.Stores[names[i]]); err != nil {
+		if err := s.ping(ctx, s.regions.Stores[names[i]]); err != nil {
 			errs[i] = &Error{Op: "ping", Region: names[i], Err: err}
 		}
 	})
 	return errors.Join(errs...)
 }
 
-func ping(ctx context.Context, st storage.Store) error {
+const pingWithin = 10 * time.Second
+
+func (s *Service) ping(ctx context.Context, st storage.Store) error {
+	ctx, cancel := context.WithTimeout(ctx, pingWithin)
+	defer cancel()
 	if p, ok := storage.As[storage.Pinger](st); ok {
 		_, err := p.Ping(ctx)
 		return err
 	}
-	if _, err := st.List(ctx, &storage.ListOptions{Prefix: keys.Tenants, MaxKeys: 1, KeysOnly: true}); err != nil {
-		return fmt.Errorf("list: %w", err)
+	nonce := s.ids.nonce()
+	probe := s.space.Probe(nonce)
+	if _, err := st.Create(ctx, probe, strings.NewReader(nonce), nil); err != nil {
+		return err
 	}
-	return nil
+	content, err := storage.ReadFile(ctx, st, probe, documentSize)
+	if err == nil && string(content) != nonce {
+		err = fmt.Errorf("%w: what was created is not what is read", storage.ErrCorrupt)
+	}
+	if err != nil { // Maintain takes away what this does not
+		back, cancel := withoutCancel(ctx)
+		defer cancel()
+		return errors.Join(err, st.Delete(back, probe))
+	}
+	return st.Delete(ctx, probe)
 }
