@@ -26,9 +26,9 @@ const (
 	pageFile   = "index.html"
 )
 
-// exportRow is a message of an export.
+// exportRow is a message of an export under one of the phones that it matches.
 type exportRow struct {
-	Phone      int    // whose it is: an index of the phones
+	Phone      int    // an index of the phones
 	File       string // the name of its recording, which is its ID; "" if there is none
 	Envelope   voicemail.Envelope
 	State      voicemail.State
@@ -220,20 +220,27 @@ type pageFact struct{ Name, Value string }
 const pageTime = "2 January 2006, 15:04:05 UTC"
 
 func newPage(caseID string, phones []Phone, rows []exportRow, now time.Time) *page {
-	p := &page{CaseID: printable(caseID), Total: count(len(rows), "message"), Written: now.UTC().Format(pageTime)}
+	p := &page{CaseID: printable(caseID), Written: now.UTC().Format(pageTime)}
 	for _, phone := range phones {
 		p.Phones = append(p.Phones, pagePhone{Number: printable(phone.Reveal())})
 	}
-	problems := 0
-	for _, r := range rows {
+	// A message of two of the phones has two rows.
+	messages, problems := make(map[string]bool), make(map[string]bool)
+	for i, r := range rows {
+		key := string(r.Envelope.Mailbox) + "/" + string(r.Envelope.ID) + "/" + r.File
+		if key == "//" {
+			key = strconv.Itoa(i)
+		}
+		messages[key] = true
 		if r.Problem != "" {
-			problems++
+			problems[key] = true
 		}
 		to := &p.Phones[r.Phone]
 		to.Messages = append(to.Messages, r.page())
 	}
-	if problems > 0 {
-		p.Problems = count(problems, "problem")
+	p.Total = count(len(messages), "message")
+	if len(problems) > 0 {
+		p.Problems = count(len(problems), "problem")
 	}
 	return p
 }

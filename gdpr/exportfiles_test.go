@@ -266,6 +266,23 @@ func TestThePagePlaysEveryRecording(t *testing.T) {
 	assert.Contains(t, page, "No messages.", "a phone without messages is on the page")
 }
 
+func TestThePageCountsAMessageOfTwoPhonesOnce(t *testing.T) {
+	phones := []Phone{NewPhone("+15551234567"), NewPhone("5551234567")}
+	row := func(phone, n int, problem string) exportRow {
+		r := exportRow{Phone: phone, Problem: problem, Envelope: voicemail.Envelope{ID: exportID(n), Mailbox: "5001"}}
+		if problem == "" {
+			r.File = string(exportID(n))
+		}
+		return r
+	}
+	lost := exportRow{Phone: 0, Foreign: true, Problem: "lost"}
+	page := exported(t, "c", phones, []exportRow{row(0, 1, ""), row(1, 1, ""), row(0, 2, "cut off"), row(1, 2, "cut off"), lost, lost})[pageFile]
+	assert.Contains(t, page, ", 4 messages. ")
+	assert.Contains(t, page, ">3 problems.<")
+	assert.Equal(t, 6, strings.Count(page, "<article>"), "it is shown under both")
+	assert.Contains(t, exported(t, "c", phones, []exportRow{row(0, 1, "")})[pageFile], ", 1 message.</p>")
+}
+
 func TestThePageAsksNoNetworkForAnythingAndRunsNothing(t *testing.T) {
 	phones, rows := exportFixture()
 	page := exported(t, `"><script src="http://evil.test/x.js"></script>`, phones, rows)[pageFile]
