@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -342,6 +343,10 @@ func (s *sweeping) eraseForeign(ctx context.Context, list []privacy.Foreign) err
 	return errors.Join(errs...)
 }
 
+// keptAtMost is how long a receipt waits for what a storage keeps and cannot delete, such as a file that a client has open. After that the receipt names it: the file of a client
+// that is gone may stay.
+const keptAtMost = 24 * time.Hour
+
 // verify looks whether anything is left, by all ways that there are, and returns the body of the receipt if nothing is. What is left, such as
 // what somebody committed while it was erased, is erased now; the next sweep looks again.
 func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
@@ -362,16 +367,17 @@ func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
 	}
 	var mu sync.Mutex
 	left := len(list) + len(foreign)
-	why := ""
+	kept := map[string]string{} // what the storage keeps and cannot delete, by region
 	var errs []error
 	s.ops.Parallel(len(j.entries), func(i int) {
 		remains, err := s.ops.Remains(ctx, j.entries[i].place(), j.entries[i].Entries)
 		mu.Lock()
 		defer mu.Unlock()
-		left += len(remains)
 		for _, r := range remains {
-			if r.Why != "" {
-				why = r.Why
+			if r.Key == "" {
+				kept[r.Region] = r.Why
+			} else {
+				left++
 			}
 		}
 		if err != nil {
@@ -383,18 +389,23 @@ func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
 	}
 	if left > 0 {
 		held, err := s.erase(ctx)
-		if err == nil && why != "" {
-			err = fmt.Errorf("%w: %s; the receipt waits until it is gone", errLeft, why)
-		}
 		if err == nil && held == 0 {
 			err = fmt.Errorf("%w after the erasure, and was erased now; the receipt waits for the next sweep", errLeft)
 		}
 		return nil, err
 	}
+	if len(kept) > 0 && s.ops.Now().Sub(erased.At) < keptAtMost {
+		return nil, fmt.Errorf("%w that the storage cannot delete: %s; the receipt waits for up to %v", errLeft, slices.Sorted(maps.Values(kept))[0], keptAtMost)
+	}
 	now := s.now()
 	regions, err := s.retained(ctx, now)
 	if err != nil {
 		return nil, err
+	}
+	for i := range regions {
+		if why := kept[regions[i].Name]; why != "" {
+			regions[i].Notes = append(regions[i].Notes, "At the time of this receipt: "+why)
+		}
 	}
 	forget, decided := s.log[s.f.Entry-1], s.log[s.f.Entry]
 	body := &Receipt{

@@ -3,21 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"net/url"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/genesys/voicemail/internal/testserver"
+	"github.com/genesys/voicemail/internal/testserver/testurl"
 )
 
 func quickstart(t *testing.T, args ...string) string {
@@ -79,9 +72,9 @@ func TestABadArgumentGetsOneClearLine(t *testing.T) {
 }
 
 func TestTheMainJobRunsOnObjectStorage(t *testing.T) {
-	for name, newURL := range map[string]func(*testing.T) string{"Azure Blob Storage": azureURL, "S3": s3URL} {
+	for name, newURL := range map[string]func(testing.TB, string) string{"Azure Blob Storage": testurl.Azure, "S3": testurl.S3} {
 		t.Run(name, func(t *testing.T) {
-			store := newURL(t)
+			store := newURL(t, "quickstart")
 			out := quickstart(t, "-store", store)
 			assert.Contains(t, out, "Voice-Message: 3/1 (0/0)\n", "after hearing")
 			assert.Contains(t, out, "  2 messages\n", "of one caller")
@@ -89,41 +82,4 @@ func TestTheMainJobRunsOnObjectStorage(t *testing.T) {
 			assert.Contains(t, out, "5001   was here before, with 3 new and 1 old messages")
 		})
 	}
-}
-
-func azureURL(t *testing.T) string {
-	connection := testserver.Azure(t)
-	setting := func(name string) string {
-		_, value, ok := strings.Cut(connection, name+"=")
-		require.True(t, ok, name)
-		value, _, _ = strings.Cut(value, ";")
-		return value
-	}
-	client, err := container.NewClientFromConnectionString(connection, "quickstart-"+strings.ToLower(rand.Text()), nil)
-	require.NoError(t, err)
-	_, err = client.Create(t.Context(), nil)
-	require.NoError(t, err)
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "account-key"), []byte(setting("AccountKey")), 0o600))
-	name := path.Base(client.URL())
-	return "azblob://" + name + "?" + url.Values{
-		"account": {setting("AccountName")}, "endpoint": {setting("BlobEndpoint")}, "secret_dir": {dir},
-	}.Encode()
-}
-
-func s3URL(t *testing.T) string {
-	server := testserver.S3(t)
-	client := s3.New(s3.Options{
-		BaseEndpoint: &server.Endpoint, Region: testserver.Region, UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(server.AccessKey, server.SecretKey, ""),
-	})
-	bucket := "quickstart-" + strings.ToLower(rand.Text())
-	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket})
-	require.NoError(t, err)
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "access-key-id"), []byte(server.AccessKey), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret-access-key"), []byte(server.SecretKey), 0o600))
-	return "s3://" + bucket + "/some/folder?" + url.Values{
-		"region": {testserver.Region}, "endpoint": {server.Endpoint}, "path_style": {"true"}, "secret_dir": {dir},
-	}.Encode()
 }

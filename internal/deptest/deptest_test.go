@@ -22,7 +22,7 @@ func TestTheModuleLinksWhatItMayOnly(t *testing.T) {
 		},
 		Rule{
 			Packages: []string{module + "/..."},
-			Except:   []string{module + "/storage/storagetest", module + "/internal/servicetest"}, // which are for tests
+			Except:   []string{module + "/storage/storagetest", module + "/internal/servicetest", module + "/internal/gdprtest"}, // which are for tests
 			Forbid:   []string{"github.com/stretchr/...", "go.uber.org/goleak/...", "pgregory.net/rapid/..."},
 			Why:      "what tests use must not end up in an application",
 		},
