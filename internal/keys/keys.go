@@ -12,6 +12,7 @@
 //	v1/<t>/caller/<3 hex>/<hash>,<m>,<id>-<hop>       the caller index
 //	v1/<t>/gone/<yyyymm>/<id>                         tombstones
 //	v1/<t>/pending/<id>                               deposits that wait for the master region
+//	v1/<t>/probe/<nonce>                              whether a region can be used, now
 //	v1/<t>/gdpr/...                                   data-protection requests, see Case
 package keys
 
