@@ -120,11 +120,14 @@ func (p *private) Unrestrict(ctx context.Context, at privacy.Place, f keys.Forge
 	if err != nil || !st.has(f.Mark()) {
 		return false, in(p.regions.Master, err)
 	}
+	shown := st.committed && !st.gone && !slices.ContainsFunc(st.marks, func(mark string) bool { return mark != f.Mark() && strings.HasPrefix(mark, keys.Forget) })
 	if err := p.master.Delete(ctx, box.Mark(at.Ref, f.Mark())); err != nil {
-		return false, in(p.regions.Master, err)
+		return shown, in(p.regions.Master, err)
 	}
-	st, err = p.look(ctx, box, at.Ref)
-	return err == nil && st.visible(), in(p.regions.Master, err)
+	if st, err = p.look(ctx, box, at.Ref); err == nil {
+		shown = st.visible()
+	}
+	return shown, in(p.regions.Master, err)
 }
 
 // discovery is one walk over what there is of a subject.

@@ -338,11 +338,11 @@ func (c *Controller) unrestrict(ctx context.Context, meant *subject, f keys.Forg
 			return nil
 		}
 		shown, err := c.ops.Unrestrict(ctx, s.Place, f)
+		if shown { // told of beside an error too: the next attempt finds no mark any more
+			c.ops.Emit(string(voicemail.EventUnrestricted), s.Mailbox, s.Ref.ID)
+		}
 		if err != nil {
 			return err
-		}
-		if shown {
-			c.ops.Emit(string(voicemail.EventUnrestricted), s.Mailbox, s.Ref.ID)
 		}
 		mu.Lock()
 		defer mu.Unlock()

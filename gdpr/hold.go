@@ -94,11 +94,8 @@ func (c *Controller) release(ctx context.Context, id HoldID) error {
 	if err := c.ops.Release(ctx, string(h.Mailbox), string(h.Message), string(id)); err != nil {
 		return err
 	}
-	if err := c.master.Delete(ctx, c.space.HoldAt(string(id))); err != nil {
-		return c.inMaster(err)
-	}
 	c.ops.Emit(string(voicemail.EventReleased), string(h.Mailbox), string(h.Message))
-	return nil
+	return c.inMaster(c.master.Delete(ctx, c.space.HoldAt(string(id))))
 }
 
 func (c *Controller) readHold(ctx context.Context, key string) (Hold, error) {

@@ -120,7 +120,7 @@ type Ops[Envelope, State any] interface {
 	Look(ctx context.Context, p Place) (Stay, error)
 	// Restrict hides the stay, and reports whether it could be seen until then.
 	Restrict(ctx context.Context, p Place, f keys.Forgetting) (bool, error)
-	// Unrestrict takes f's restriction away, and reports whether it was there and the stay can be seen now.
+	// Unrestrict takes f's restriction away, and reports whether it was there and the stay can be seen now; beside an error, whether that may be so.
 	Unrestrict(ctx context.Context, p Place, f keys.Forgetting) (bool, error)
 	// Erase deletes everything of a stay in every region, unless it is held (voicemail.ErrHeld). What lies in regions that fail is left, and
 	// the error names them.
