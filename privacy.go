@@ -186,7 +186,8 @@ func appendErrors(list []error, errs ...error) []error {
 
 // round lists what is new: where things come from before where they go to (rule 3).
 func (d *discovery) round(ctx context.Context) ([]*found, error) {
-	d.listErrs = nil // what failed in the round before is asked again, and fails again
+	before := d.listErrs
+	d.listErrs = nil // what failed in the round before is asked again
 	fresh := map[privacy.Place]*found{}
 	at := func(mailbox string, ref keys.Ref) *found {
 		place := privacy.Place{Mailbox: mailbox, Ref: ref}
@@ -206,6 +207,9 @@ func (d *discovery) round(ctx context.Context) ([]*found, error) {
 	}
 	if d.tags {
 		d.findTags(ctx, at)
+	}
+	if len(d.listErrs) == 0 {
+		d.listErrs = before // what was found then may have been seen without what the listing that failed says of it
 	}
 	list := make([]*found, 0, len(fresh))
 	for place, f := range fresh {
