@@ -259,6 +259,9 @@ func (s *sweeping) erase(ctx context.Context) (held int, err error) {
 		case errors.Is(err, voicemail.ErrHeld):
 			held++
 			s.report.Held = append(s.report.Held, voicemail.MessageID(e.ID))
+			if failed := new(storage.Error); errors.As(err, &failed) {
+				errs = append(errs, err) // the mark that hides it could not be taken back
+			}
 		case err != nil:
 			errs = append(errs, err)
 		}
