@@ -75,41 +75,36 @@ func writeFile(sink Sink, name string, at time.Time, write func(io.Writer) error
 
 // writeOutput writes output.json in the product's shape: each phone as it was given, in the order of the request, with the names of its recordings.
 func writeOutput(w io.Writer, caseID string, phones []Phone, rows []exportRow) error {
+	// By their keys in JSON, which must be unique: what is no UTF-8 is not kept apart there.
 	files := make(map[string][]string, len(phones))
 	for _, r := range rows {
 		if r.File != "" {
-			phone := phones[r.Phone].Reveal()
-			files[phone] = append(files[phone], r.File)
+			key := quoteJSON(phones[r.Phone].Reveal())
+			files[key] = append(files[key], quoteJSON(r.File))
 		}
 	}
 	var b strings.Builder
 	b.WriteString("{\n  \"caseid\": " + quoteJSON(caseID) + ",\n  \"consumers\": {")
 	written := make(map[string]bool, len(phones))
 	for _, p := range phones {
-		phone := p.Reveal()
-		if written[phone] {
+		key := quoteJSON(p.Reveal())
+		if written[key] {
 			continue
 		}
 		if len(written) > 0 {
 			b.WriteByte(',')
 		}
-		written[phone] = true
-		b.WriteString("\n    " + quoteJSON(phone) + ": [")
-		for i, f := range files[phone] {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(quoteJSON(f))
-		}
-		b.WriteByte(']')
+		written[key] = true
+		b.WriteString("\n    " + key + ": [" + strings.Join(files[key], ", ") + "]")
 	}
 	b.WriteString("\n  }\n}\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
+// quoteJSON returns the same text for what is the same string in JSON.
 func quoteJSON(s string) string {
-	doc, _ := json.Marshal(s) // of a string, never fails
+	doc, _ := json.Marshal(strings.ToValidUTF8(s, "\uFFFD")) // of a string, never fails
 	return string(doc)
 }
 

@@ -102,7 +102,7 @@ func TestOutputHasThePublishedShape(t *testing.T) {
 
 func TestOutputIsJSONWhateverThePhonesAre(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		texts := rapid.SliceOf(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "anonymous", "\xff", "\"", "\\", "\u2028"}))).Draw(t, "phones")
+		texts := rapid.SliceOf(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "anonymous", "\xff", "\xfe", "\uFFFD", "\"", "\\", "\u2028"}))).Draw(t, "phones")
 		caseID := rapid.String().Draw(t, "case")
 		var phones []Phone
 		var rows []exportRow
@@ -314,7 +314,7 @@ func TestThePageIsWellFormedWhateverACallerIsCalled(t *testing.T) {
 			if href, ok := e.attrs["href"]; ok {
 				u, err := url.Parse(href)
 				require.NoError(t, err)
-				require.Equal(t, "./"+strings.ToValidUTF8(file, "\uFFFD"), u.Path)
+				require.Equal(t, "./"+file, u.Path)
 				require.Empty(t, u.RawQuery+u.Fragment+u.Host+u.Scheme)
 			}
 		}
