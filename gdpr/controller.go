@@ -89,6 +89,8 @@ var (
 	ErrClock = errors.New("clocks differ too much")
 	// ErrConfirm: more messages match than one person leaves; the error is a [*ConfirmError].
 	ErrConfirm = errors.New("more messages match than one caller leaves")
+	// ErrNoHold: there is no hold of this ID.
+	ErrNoHold = errors.New("there is no such hold")
 	// ErrTampered: the chain of receipts does not hold together.
 	ErrTampered = errors.New("the chain of receipts is broken")
 )

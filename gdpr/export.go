@@ -128,7 +128,11 @@ func (x *exporting) message(ctx context.Context, f *found) error {
 	for n := 2; x.files[name]; n++ {
 		name = fmt.Sprintf("%s-%d", f.Ref.ID, n) // in two mailboxes under one ID
 	}
-	if problem == nil && f.Open != nil {
+	switch {
+	case problem != nil:
+	case f.Open == nil:
+		problem = fmt.Errorf("%w: what is known of it cannot be read", voicemail.ErrDamaged)
+	default:
 		body, err := f.Open(ctx)
 		if err != nil {
 			problem = err
@@ -154,7 +158,6 @@ func (x *exporting) row(ctx context.Context, row exportRow, name string, problem
 		x.report.Problems = append(x.report.Problems, ExportProblem{Message: row.Envelope.ID, Err: problem})
 	} else {
 		row.File = name
-		x.files[name] = true
 		x.report.Files++
 	}
 	for i := range x.targets {
@@ -173,6 +176,7 @@ func (x *exporting) file(name string, at time.Time, body io.ReadCloser, digest s
 	if err != nil {
 		return nil, err
 	}
+	x.files[name] = true // also if it is given up
 	sum := sha256.New()
 	w := &sinkWriter{File: out}
 	_, problem = io.Copy(io.MultiWriter(w, sum), body)
@@ -245,5 +249,5 @@ func (x *exporting) foreignFile(ctx context.Context, name string, f privacy.Fore
 		}
 		return x.file(name, f.Modified, body, "")
 	}
-	return nil, nil
+	return storage.ErrNotExist, nil
 }

@@ -80,9 +80,6 @@ func (c *Controller) Release(ctx context.Context, id HoldID) error {
 	return fail("release", "", c.release(ctx, id))
 }
 
-// ErrNoHold: there is no hold of this ID.
-var ErrNoHold = errors.New("there is no such hold")
-
 func (c *Controller) release(ctx context.Context, id HoldID) error {
 	h, err := c.readHold(ctx, c.space.HoldAt(string(id)))
 	if errors.Is(err, storage.ErrNotExist) || errors.Is(err, storage.ErrInvalid) {
