@@ -60,15 +60,16 @@ func (p *private) CaseID(ctx context.Context, id string) (string, error) {
 	return x.hash("case\x00" + id)[:32], nil
 }
 
-func (p *private) Tenants(ctx context.Context, region string) (int, error) {
-	n := 0
-	for _, err := range Tenants(ctx, p.regions.Stores[region]) {
+func (p *private) Alone(ctx context.Context, region string) (bool, error) {
+	for tenant, err := range Tenants(ctx, p.regions.Stores[region]) {
 		if err != nil {
-			return 0, in(region, err)
+			return false, in(region, err)
 		}
-		n++
+		if tenant != p.opts.Tenant {
+			return false, nil
+		}
 	}
-	return n, nil
+	return true, nil
 }
 
 func (p *private) Look(ctx context.Context, at privacy.Place) (privacy.Stay, error) {

@@ -104,11 +104,9 @@ func (c *Controller) foreign(ctx context.Context, s privacy.Subject) (ours []pri
 		}
 		alone := false
 		if c.opts.Foreign == nil {
-			n, err := c.ops.Tenants(ctx, r.Name)
-			if err != nil {
+			if alone, err = c.ops.Alone(ctx, r.Name); err != nil {
 				return ours, others, err
 			}
-			alone = n <= 1
 		}
 		for _, f := range list {
 			if alone || c.opts.Foreign != nil && c.opts.Foreign(f.Region, f.Key) {

@@ -113,8 +113,8 @@ type Ops[Envelope, State any] interface {
 	Discover(ctx context.Context, s Subject, tags bool, act func(ctx context.Context, f *Found[Envelope, State]) error) error
 	// Foreign returns the objects that carry the subject's tag and no name of this library, in one region.
 	Foreign(ctx context.Context, s Subject, region string) ([]Foreign, error)
-	// Tenants returns the number of tenants in a region's storage.
-	Tenants(ctx context.Context, region string) (int, error)
+	// Alone reports whether a region's storage has no other tenant.
+	Alone(ctx context.Context, region string) (bool, error)
 
 	// Look lists the names of a stay.
 	Look(ctx context.Context, p Place) (Stay, error)
