@@ -2,8 +2,11 @@ package cloudtest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/rawscan"
 	"github.com/genesys/voicemail/storage"
 )
 
@@ -33,6 +37,40 @@ func versions(t *testing.T, c *s3.Client, bucket string) (names []string) {
 		}
 	}
 	return names
+}
+
+// everything yields all versions and delete markers in a bucket.
+func everything(c *s3.Client, bucket string) rawscan.Source {
+	return func(ctx context.Context) iter.Seq2[rawscan.Item, error] {
+		return func(yield func(rawscan.Item, error) bool) {
+			pages := s3.NewListObjectVersionsPaginator(c, &s3.ListObjectVersionsInput{Bucket: &bucket})
+			for pages.HasMorePages() {
+				page, err := pages.NextPage(ctx)
+				if err != nil {
+					yield(rawscan.Item{}, err)
+					return
+				}
+				for _, v := range page.Versions {
+					read := func(ctx context.Context) ([]byte, error) {
+						o, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: v.Key, VersionId: v.VersionId})
+						if err != nil {
+							return nil, err
+						}
+						defer o.Body.Close()
+						return io.ReadAll(o.Body)
+					}
+					if !yield(rawscan.Item{Name: aws.ToString(v.Key), Read: read}, nil) {
+						return
+					}
+				}
+				for _, m := range page.DeleteMarkers {
+					if !yield(rawscan.Item{Name: aws.ToString(m.Key)}, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // of returns those names that are a message's.
@@ -125,9 +163,12 @@ func TestNothingOfADeletedMessageIsLeftInABucketWithVersions(t *testing.T) {
 	looks, seen := 0, 0
 	const messages = 12
 	var ids []voicemail.MessageID
+	secrets := rawscan.Scan{Stores: map[string]storage.Store{"main": store}, More: map[string]rawscan.Source{"versions": everything(raw, name)}, Tenant: "default"}
 	for i := range messages {
 		caller := voicemail.ParseCallerID(fmt.Sprintf("+1555000%04d", i))
-		msg, err := box.Deposit(ctx, strings.NewReader("RIFF to be erased"), &voicemail.DepositOptions{Caller: caller, Urgent: true, Expires: time.Now().Add(time.Hour)})
+		audio := "RIFF to be erased: " + rand.Text()
+		secrets.Numbers, secrets.Audio = append(secrets.Numbers, caller.Reveal()), append(secrets.Audio, []byte(audio))
+		msg, err := box.Deposit(ctx, strings.NewReader(audio), &voicemail.DepositOptions{Caller: caller, Urgent: true, Expires: time.Now().Add(time.Hour)})
 		require.NoError(t, err)
 		ids = append(ids, msg.ID())
 		for range 2 { // a mark that comes and goes would leave versions and markers
@@ -139,6 +180,13 @@ func TestNothingOfADeletedMessageIsLeftInABucketWithVersions(t *testing.T) {
 		require.NoError(t, msg.MarkRead(ctx))
 		require.NoError(t, msg.SetExpiry(ctx, time.Now().Add(2*time.Hour)))
 		require.Len(t, of(msg.ID(), versions(t, raw, name)), 6, "audio, metadata, index entry, and the marks read, urgent, expires")
+		there, err := secrets.Run(ctx)
+		require.NoError(t, err)
+		for _, region := range []string{"main", "versions"} {
+			for _, what := range []string{fmt.Sprintf("Numbers[%d]", i), fmt.Sprintf("Audio[%d]", i)} {
+				require.True(t, slices.ContainsFunc(there, func(f rawscan.Finding) bool { return f.Region == region && strings.Contains(f.What, what) }), "%s in %s", what, region)
+			}
+		}
 
 		w := &witness{store: store, box: open().Mailbox("5001"), svc: open(), id: msg.ID(), from: caller}
 		require.NoError(t, w.look(ctx))
@@ -161,6 +209,7 @@ func TestNothingOfADeletedMessageIsLeftInABucketWithVersions(t *testing.T) {
 		left := of(msg.ID(), versions(t, raw, name))
 		require.Len(t, left, 1, "nothing but the gone mark: %v", left)
 		require.Contains(t, left[0], "."+keys.Gone)
+		rawscan.Require(ctx, t, secrets)
 	}
 	t.Logf("%d looks, %d of them before the message was hidden", looks, seen)
 	require.Greater(t, looks, 2*messages, "nobody looked while a message was deleted")
@@ -173,4 +222,5 @@ func TestNothingOfADeletedMessageIsLeftInABucketWithVersions(t *testing.T) {
 			require.True(t, strings.HasPrefix(left, "v1/default/gone/"), "after Maintain there is still %s", left)
 		}
 	}
+	rawscan.Require(ctx, t, secrets)
 }

@@ -13,11 +13,11 @@ import (
 
 const (
 	maxContent  = 1 << 30
-	maxExpanded = 32 << 20 // of all layers of an item, beside 16 times its own length
-	maxDepth    = 5        // of layers within layers
-	minRun      = 10       // the characters of seven digits in base64
-	minToken    = 16       // the characters of a hash
-	maxToken    = 64       // the bytes of an object that is a hash
+	maxExpanded = 8 << 20 // of all layers of an item, beside 16 times its own length
+	maxDepth    = 5       // of layers within layers
+	minRun      = 10      // the characters of seven digits in base64
+	minToken    = 16      // the characters of a hash
+	maxToken    = 64      // the bytes of an object that is a hash
 )
 
 // scanner is a scan under way.

@@ -70,6 +70,14 @@ func noise(n int) []byte {
 	return b
 }
 
+// planted is a store with one object.
+func planted(t *testing.T, content []byte) storage.Store {
+	t.Helper()
+	store := memstore.New(nil)
+	plant(t, store, "v1/acme/x", content)
+	return store
+}
+
 // each writes every digit.
 func each(format string) string {
 	var b strings.Builder
@@ -135,7 +143,7 @@ func TestANumberIsFoundInEveryEncoding(t *testing.T) {
 	require.NoError(t, err)
 	national, err := hex.DecodeString(digits[1:])
 	require.NoError(t, err)
-	b64, line := base64.StdEncoding, base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", 45)+doc))
+	b64, line := base64.StdEncoding, base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", 24)+doc))
 	for name, content := range map[string][]byte{
 		"as is":                       []byte(number),
 		"without +":                   []byte(digits),
@@ -182,6 +190,7 @@ func TestANumberIsFoundInEveryEncoding(t *testing.T) {
 		"base32":                      []byte(base32.StdEncoding.EncodeToString([]byte(number))),
 		"base32 in lower case":        []byte(strings.ToLower(base32.StdEncoding.EncodeToString([]byte(digits)))),
 		"base32 after three bytes":    []byte(base32.StdEncoding.EncodeToString([]byte("..." + number))),
+		"base32 after three letters":  []byte("key" + base32.StdEncoding.EncodeToString([]byte(number))),
 		"UTF-16LE":                    utf16Bytes(number, binary.LittleEndian),
 		"UTF-16BE":                    utf16Bytes(number, binary.BigEndian),
 		"fullwidth digits":            []byte("＋１５５５０１０２４６８"),
@@ -194,6 +203,8 @@ func TestANumberIsFoundInEveryEncoding(t *testing.T) {
 		"BCD":                         bcd,
 		"BCD from the middle":         shifted,
 		"national BCD":                national,
+		"national BCD, middle":        {0xf5, 0x55, 0x01, 0x02, 0x46, 0x8f},
+		"national, swapped, middle":   {0x5f, 0x55, 0x10, 0x20, 0x64, 0xf8},
 		"swapped BCD":                 {0x51, 0x55, 0x10, 0x20, 0x64, 0xf8},
 		"swapped BCD from the middle": {0x1a, 0x55, 0x05, 0x01, 0x42, 0x86},
 		"gzip":                        compressed(t, gzipped, doc),
@@ -227,6 +238,46 @@ func TestANumberIsFoundInEveryEncoding(t *testing.T) {
 			require.Empty(t, run(t, other), "it is another number's")
 		})
 	}
+}
+
+func TestWhatIsNearlyANumberIsNoFinding(t *testing.T) {
+	for why, content := range map[string][]byte{
+		"another last digit":                 []byte("+15550102469"),
+		"eight digits of it":                 []byte("50102468"),
+		"letters between":                    []byte("555010and2468"),
+		"nine bytes between":                 []byte("555010 . . . . 2468"),
+		"another number of the same length":  binary.BigEndian.AppendUint64(nil, 15550102469),
+		"BCD of another first digit":         {0xf4, 0x55, 0x01, 0x02, 0x46, 0x8f},
+		"BCD of another last digit":          {0xf5, 0x55, 0x01, 0x02, 0x46, 0x9f},
+		"BCD that ends in the last byte":     {0xf5, 0x55, 0x01, 0x02, 0x46},
+		"BCD that starts in the first byte":  {0x55, 0x01, 0x02, 0x46, 0x8f},
+		"the digest of another number":       []byte("f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
+		"seven bytes of the digest of it":    sha1Of(number)[:7],
+		"a message ID":                       []byte("0192f0c1-2b3c-7def-8a9b-0123456789ab"),
+		"the digits of a clock":              []byte("2026-03-01T09:15:55.010246Z"),
+		"a document of another caller":       []byte(`{"v":1,"caller":{"rules":1,"number":"+15550109999","name":"Bo"},"receivedAt":"2026-03-01T09:15:55.01Z","size":8044}`),
+		"noise":                              noise(100_000),
+		"text that looks like base64 or hex": []byte(hex.EncodeToString(noise(3000)) + base64.StdEncoding.EncodeToString(noise(3000)) + base32.StdEncoding.EncodeToString(noise(3000))),
+	} {
+		require.Empty(t, run(t, scan(planted(t, content))), why)
+	}
+}
+
+func sha1Of(text string) []byte {
+	sum := sha1.Sum([]byte(text))
+	return sum[:]
+}
+
+func TestANumberWithinAnotherIsFoundBesideIt(t *testing.T) {
+	store := memstore.New(nil)
+	plant(t, store, "a", []byte("555555 0102468"))
+	s := scan(store)
+	s.Numbers = []string{number, "+0102468", "+15555550102"}
+	var found []string
+	for _, f := range run(t, s) {
+		found = append(found, f.What)
+	}
+	require.Equal(t, []string{"Numbers[0] as digits", "Numbers[1] as digits", "Numbers[2] as digits"}, found)
 }
 
 func TestANumberIsFoundInNamesAndTags(t *testing.T) {
@@ -371,6 +422,11 @@ func TestARecordingIsFoundByAnyWindowOfIt(t *testing.T) {
 	}
 	require.Empty(t, in(append(bytes.Repeat([]byte{0x80}, 5000), bytes.Repeat([]byte{0x80, 0x81}, 1000)...)), "silence is everybody's")
 	require.Empty(t, in(noise(100_000)))
+	spoken := noise(1000)
+	found := run(t, rawscan.Scan{Stores: map[string]storage.Store{region: planted(t, spoken[10:127])}, Tenant: tenant, Audio: [][]byte{spoken}})
+	require.Empty(t, found, "a header and 63 bytes")
+	found = run(t, rawscan.Scan{Stores: map[string]storage.Store{region: planted(t, spoken[10:128])}, Tenant: tenant, Audio: [][]byte{spoken}})
+	require.NotEmpty(t, found, "a header and 64 bytes")
 	sum := sha256.Sum256(recording)
 	require.NotEmpty(t, in([]byte(hex.EncodeToString(sum[:]))), "its digest says which recording there was")
 }
@@ -430,7 +486,7 @@ func TestAScanThatCannotTellAnythingIsRefused(t *testing.T) {
 
 func TestAnObjectThatExpandsWithoutEndIsAnError(t *testing.T) {
 	store := memstore.New(nil)
-	bomb := compressed(t, gzipped, strings.Repeat("\x00", 40<<20))
+	bomb := compressed(t, gzipped, strings.Repeat("\x00", 10<<20))
 	plant(t, store, "a", bomb)
 	_, err := scan(store).Run(t.Context())
 	require.ErrorIs(t, err, storage.ErrInvalid)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/rawscan"
 	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/faultstore"
 )
@@ -36,11 +37,12 @@ func deleteClean(e *env) {
 	require.NoError(e, msg.Trash(e.ctx))
 	// A part that a later version keeps beside the recording goes with it.
 	e.plant(e.keysOf("5001").Audio(ref(msg), "transcript.json"), "Hello, it is me")
-	secrets := [][]byte{
-		audio[1000:1032], []byte(caller.Reveal()[1:]), []byte(e.hash(caller.Reveal())), []byte("Zyx"), []byte("call-qwxz"), []byte("it is me"), []byte(msg.Envelope().SHA256),
-	}
+	secrets := rawscan.Scan{Numbers: []string{caller.Reveal()}, Audio: [][]byte{audio}, Secrets: []rawscan.Secret{
+		{Name: "the caller's name", Bytes: []byte("Zyx Wvut")}, {Name: "the call", Bytes: []byte("call-qwxz")}, {Name: "the transcript", Bytes: []byte("it is me")},
+	}}
+	e.unclean(secrets)
 	require.NoError(e, msg.Delete(e.ctx))
-	e.clean(secrets...)
+	e.clean(secrets)
 	var left []string
 	for _, name := range e.tenantNames() {
 		if !slices.Contains(before, name) {
@@ -61,7 +63,7 @@ func deleteClean(e *env) {
 	require.NoError(e, err)
 	require.ElementsMatch(e, append(before, tombstone), e.tenantNames(), "the tombstone is all that is left")
 	require.Empty(e, e.readRaw(tombstone))
-	e.clean(secrets...)
+	e.clean(secrets)
 }
 
 func deleteExact(e *env) {
@@ -156,7 +158,7 @@ func deleteFailed(e *env) {
 		e.invisible(msg, "what is deleted is not seen any more, whatever is left of it")
 		e.pass(3 * time.Hour)
 		require.Equal(e, 1, e.maintain().Deletions)
-		e.clean(audio[100:130], []byte(caller.Reveal()[1:]), []byte(e.hash(caller.Reveal())))
+		e.clean(rawscan.Scan{Numbers: []string{caller.Reveal()}, Audio: [][]byte{audio}})
 	}
 }
 
@@ -173,7 +175,8 @@ func deleteFinished(e *env) {
 		},
 	} {
 		caller := number()
-		msg := e.deposit(box, &voicemail.DepositOptions{Caller: caller, Urgent: true})
+		audio := wav(20)
+		msg := e.depositAudio(box, audio, &voicemail.DepositOptions{Caller: caller, Urgent: true})
 		entry := e.keysOf("5001").CallerEntry(e.hash(caller.Reveal()), ref(msg))
 		e.mark(msg, keys.Gone+"crashed")
 		broken(e.keysOf("5001"), ref(msg), entry)
@@ -191,6 +194,6 @@ func deleteFinished(e *env) {
 		require.NoError(e, err)
 		before = append(before, tombstone)
 		require.ElementsMatch(e, before, e.tenantNames(), name)
-		e.clean([]byte(caller.Reveal()[1:]), []byte(e.hash(caller.Reveal())))
+		e.clean(rawscan.Scan{Numbers: []string{caller.Reveal()}, Audio: [][]byte{audio}})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/internal/rawscan"
 	"github.com/genesys/voicemail/storage"
 )
 
@@ -131,7 +132,7 @@ func openKeyOther(e *env) {
 	require.ErrorIs(e, err, voicemail.ErrIndexKey)
 	_, err = e.tryOpen(e.store, outside)
 	require.ErrorIs(e, err, voicemail.ErrIndexKey, "the key is kept outside")
-	e.clean([]byte(mine))
+	e.clean(rawscan.Scan{Secrets: []rawscan.Secret{{Name: "the operator's key", Bytes: []byte(mine)}}})
 
 	e.service()
 	_, err = e.tryOpen(e.store, key(mine))

@@ -1,12 +1,12 @@
 package servicetest
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +14,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/rawscan"
 	"github.com/genesys/voicemail/storage"
 )
 
@@ -95,16 +96,38 @@ func (e *env) hash(identity string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// clean demands that no name and no byte in the store holds one of the secrets.
-func (e *env) clean(secrets ...[]byte) {
+// clean demands that no name and no byte in the store gives away what the scan looks for.
+func (e *env) clean(s rawscan.Scan) {
 	e.Helper()
-	for _, name := range e.names("") {
-		content := e.readRaw(name)
-		for i, secret := range secrets {
-			require.NotContains(e, name, string(secret), "a name tells secret %d", i)
-			require.False(e, bytes.Contains(content, secret), "an object still holds secret %d", i)
-		}
+	rawscan.Require(e.ctx, e, e.scan(s))
+}
+
+// unclean demands that the scan finds all that it looks for, since one that sees nothing proves nothing.
+func (e *env) unclean(s rawscan.Scan) {
+	e.Helper()
+	found, err := e.scan(s).Run(e.ctx)
+	require.NoError(e, err, "raw scan")
+	var names []string
+	for i := range s.Numbers {
+		names = append(names, fmt.Sprintf("Numbers[%d]", i))
 	}
+	for i := range s.Audio {
+		names = append(names, fmt.Sprintf("Audio[%d]", i))
+	}
+	for _, secret := range s.Secrets {
+		names = append(names, secret.Name)
+	}
+	for _, name := range names {
+		require.True(e, slices.ContainsFunc(found, func(f rawscan.Finding) bool { return strings.Contains(f.What, name) }), "the raw scan does not see %s", name)
+	}
+}
+
+func (e *env) scan(s rawscan.Scan) rawscan.Scan {
+	s.Tenant = e.tenant
+	if s.Stores == nil {
+		s.Stores = map[string]storage.Store{"main": e.store}
+	}
+	return s
 }
 
 // rawMeta is what the suite reads of the stored metadata.

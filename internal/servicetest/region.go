@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/internal/rawscan"
 	"github.com/genesys/voicemail/storage"
 )
 
@@ -76,13 +77,17 @@ func regionDelete(e *env) {
 	r := e.regions()
 	e.mailbox("5001")
 	for _, svc := range []*voicemail.Service{r.eu, r.us} {
-		msg := e.deposit(svc.Mailbox("5001"), &voicemail.DepositOptions{Caller: number()})
+		caller, audio := number(), wav(20)
+		secrets := rawscan.Scan{Stores: map[string]storage.Store{"eu": e.store, "us": r.far.store}, Numbers: []string{caller.Reveal()}, Audio: [][]byte{audio}}
+		msg := e.depositAudio(svc.Mailbox("5001"), audio, &voicemail.DepositOptions{Caller: caller})
+		e.unclean(secrets)
 		e.plant(e.keysOf("5001").Audio(ref(msg), "transcript.json"), "part")
 		r.far.plant(e.keysOf("5001").Audio(ref(msg), "rendition.mp3"), "part")
 		require.NoError(e, e.again(msg).Delete(e.ctx))
 		require.Empty(e, e.names(e.space.Media()))
 		require.Equal(e, []string{e.space.Region("us")}, r.far.names(""))
 		require.Empty(e, e.names(e.space.Callers()))
+		e.clean(secrets)
 	}
 }
 

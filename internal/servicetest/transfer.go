@@ -10,6 +10,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/rawscan"
 )
 
 func copyRules() []rule {
@@ -237,6 +238,7 @@ func moveBack(e *env) {
 	require.NoError(e, msg.Delete(e.ctx))
 	require.Empty(e, e.find(e.service(), caller.Reveal()))
 	require.Empty(e, e.names(e.space.Media()))
+	e.clean(rawscan.Scan{Numbers: []string{caller.Reveal()}, Audio: [][]byte{audio}})
 }
 
 func moveQuota(e *env) {
