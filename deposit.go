@@ -91,6 +91,7 @@ type deposit struct {
 	entries    []string  // nil as long as the caller index could not be read
 	view       *boxView
 	uploaded   bool      // the audio was stored, or may have been
+	stored     bool      // it was
 	doubtful   bool      // the audio may yet be stored
 	committing bool      // it may be committed
 	rival      *metadata // of another recording that waits under the given ID
@@ -444,7 +445,7 @@ func (d *deposit) storeAudio(ctx context.Context) error {
 	s := d.m.svc
 	st := s.regions.Stores[s.regions.Local]
 	key := d.box.Audio(d.meta.ref(), d.meta.Ext)
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil || d.stored {
 		return err
 	}
 	d.uploaded = true
@@ -454,6 +455,7 @@ func (d *deposit) storeAudio(ctx context.Context) error {
 	} else {
 		d.doubtful = err != nil
 	}
+	d.stored = err == nil
 	return in(s.regions.Local, err)
 }
 

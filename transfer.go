@@ -177,12 +177,15 @@ func (t *transfer) copyAudio(ctx context.Context) error {
 		_, _ = body.Seek(0, io.SeekStart)
 		info.Size, err = t.meta.Size, s.reuse(ctx, to, dst, body)
 	}
+	var elsewhere *Error
 	switch {
 	case errors.Is(err, ErrDamaged), errors.Is(err, storage.ErrNotExist):
 		if _, gone := t.from.seen(ctx); gone != nil {
 			return gone
 		}
 		return fmt.Errorf("%w: its recording is not there", ErrDamaged)
+	case errors.As(err, &elsewhere): // the source's
+		return elsewhere
 	case err != nil:
 		return in(t.meta.Region, err)
 	case info.Size != t.meta.Size:

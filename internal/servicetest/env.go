@@ -41,6 +41,8 @@ type env struct {
 	// another makes another store, empty.
 	another func() storage.Store
 	svc     *voicemail.Service
+	// elsewhere are the raw stores of the regions, by name, in a rule with several.
+	elsewhere map[string]*env
 }
 
 func newEnv(ctx context.Context, t *testing.T, store storage.Store, tenant string, o Options) *env {

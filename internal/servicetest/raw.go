@@ -143,6 +143,7 @@ type rawMeta struct {
 	Size   int64  `json:"size"`
 	Ext    string `json:"ext"`
 	SHA256 string `json:"sha256"`
+	Region string `json:"region"`
 }
 
 // rawStay is what the raw names say of one message in one mailbox, read without the library's own code.
@@ -250,7 +251,11 @@ func (e *env) whole(svc *voicemail.Service, mailbox voicemail.MailboxID, st *raw
 	require.NoError(e, json.Unmarshal(e.readRaw(box.Meta(st.ref)), &meta), "metadata")
 	require.Equal(e, st.ref, keys.Ref{ID: meta.ID, Hop: meta.Hop}, "the metadata is another message's")
 	require.Equal(e, string(mailbox), meta.Mailbox, "the metadata is another mailbox's")
-	audio := e.readRaw(box.Audio(st.ref, meta.Ext))
+	at := e
+	if e.elsewhere != nil {
+		at = e.elsewhere[meta.Region]
+	}
+	audio := at.readRaw(box.Audio(st.ref, meta.Ext))
 	sum := sha256.Sum256(audio)
 	require.Equal(e, meta.SHA256, hex.EncodeToString(sum[:]), "the audio is not what was deposited")
 	require.Equal(e, meta.Size, int64(len(audio)))
