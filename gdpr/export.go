@@ -247,7 +247,8 @@ func (x *exporting) foreignFile(ctx context.Context, name string, f privacy.Fore
 		if err != nil {
 			return x.ops.Fail(f.Region, err), nil
 		}
-		return x.file(name, f.Modified, body, "")
+		problem, err = x.file(name, f.Modified, body, "")
+		return x.ops.Fail(f.Region, problem), err
 	}
 	return storage.ErrNotExist, nil
 }
