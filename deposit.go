@@ -38,6 +38,11 @@ type DepositOptions struct {
 
 	// Urgent: the message is counted as urgent from the start.
 	Urgent bool
+	// Read, Trashed: the message was heard, or is in the trash, from the start. They are for imports of what another system took; a retry does not set them again.
+	Read, Trashed bool
+	// ReceivedAt is when the message came in, for imports likewise; zero is now. It is not before 1970, and not more than 5 minutes after Options.Now. An ID that
+	// Deposit makes carries it. Messages are listed in the order of their IDs, so a given ID should carry it, too.
+	ReceivedAt time.Time
 	// Expires is when Service.Maintain deletes the message; zero is never.
 	Expires time.Time
 	// Attributes are the application's own, 8 KiB of keys and values together at most. They are stored as they are, and printed with the
@@ -45,7 +50,7 @@ type DepositOptions struct {
 	Attributes map[string]string
 }
 
-func (o *DepositOptions) check() error {
+func (o *DepositOptions) check(now time.Time) error {
 	if o.ID != "" {
 		if err := keys.CheckID(string(o.ID)); err != nil {
 			return invalid("%v", err)
@@ -63,6 +68,8 @@ func (o *DepositOptions) check() error {
 		return invalid("Duration is negative")
 	case !o.Expires.IsZero() && (o.Expires.UnixMilli() < 0 || o.Expires.Year() > maxYear):
 		return invalid("Expires is out of range")
+	case !o.ReceivedAt.IsZero() && (o.ReceivedAt.UnixMilli() < 0 || o.ReceivedAt.Sub(now) > maxAhead):
+		return invalid("ReceivedAt is before 1970 or in the future")
 	}
 	n := 0
 	for k, v := range o.Attributes {
@@ -76,6 +83,9 @@ func (o *DepositOptions) check() error {
 
 // maxYear is the last year whose times fit the expiry mark.
 const maxYear = 2285
+
+// maxAhead is how far the clock of who took a message may be ahead of ours.
+const maxAhead = 5 * time.Minute
 
 // deposit is one deposit under way.
 type deposit struct {
@@ -141,18 +151,22 @@ func (d *deposit) prepare(ctx context.Context) error {
 	if d.box, err = s.box(d.m.id); err != nil {
 		return err
 	}
-	if err = d.opts.check(); err != nil {
+	now := s.opts.Now().UTC().Round(0)
+	if err = d.opts.check(now); err != nil {
 		return err
 	}
 	if err = ctx.Err(); err != nil {
 		return err
 	}
-	now := s.opts.Now().UTC().Round(0)
+	received := now
+	if !d.opts.ReceivedAt.IsZero() {
+		received = d.opts.ReceivedAt.UTC().Round(0)
+	}
 	if d.fresh = d.opts.ID == ""; d.fresh {
-		d.opts.ID = s.ids.message(now)
+		d.opts.ID = s.ids.message(received)
 	}
 	d.meta = metadata{
-		Version: metadataVersion, ID: d.opts.ID, Mailbox: d.m.id, CallID: d.opts.CallID, ReceivedAt: now, Region: s.regions.Local,
+		Version: metadataVersion, ID: d.opts.ID, Mailbox: d.m.id, CallID: d.opts.CallID, ReceivedAt: received, Region: s.regions.Local,
 		Caller: s.identify(d.opts.Caller), Called: newPartyDoc(d.opts.Called), Redirecting: newPartyDoc(d.opts.Redirecting),
 		Attributes: maps.Clone(d.opts.Attributes),
 	}
@@ -513,6 +527,12 @@ func (d *deposit) marks() []string {
 	if d.opts.Urgent {
 		marks = append(marks, keys.Urgent)
 	}
+	if d.opts.Read {
+		marks = append(marks, keys.Read)
+	}
+	if d.opts.Trashed {
+		marks = append(marks, keys.Trash)
+	}
 	if !d.opts.Expires.IsZero() {
 		marks = append(marks, keys.ExpiresAt(d.opts.Expires))
 	}
@@ -561,7 +581,9 @@ func (d *deposit) commit(ctx context.Context) (deposited, error) {
 
 // stay is what the names of the message say when it comes into sight.
 func (d *deposit) stay() stay {
-	return stay{ref: d.meta.ref(), urgent: d.opts.Urgent, expires: d.opts.Expires.UTC().Truncate(time.Millisecond)}
+	return stay{
+		ref: d.meta.ref(), urgent: d.opts.Urgent, read: d.opts.Read, trash: d.opts.Trashed, expires: d.opts.Expires.UTC().Truncate(time.Millisecond),
+	}
 }
 
 // dead reports whether the ID is not committed and never will be.

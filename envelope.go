@@ -27,7 +27,7 @@ type Envelope struct {
 	// CallID is the switch's name for the call.
 	CallID string
 
-	// ReceivedAt is when the message was deposited, in UTC. Moves and copies keep it.
+	// ReceivedAt is when the message was deposited, or what DepositOptions.ReceivedAt says, in UTC. Moves and copies keep it.
 	ReceivedAt time.Time
 	// Duration is how long the recording is; 0 if that is not known.
 	Duration time.Duration

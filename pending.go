@@ -51,7 +51,7 @@ func decodePending(doc []byte) (*pendingRecord, error) {
 		return nil, damaged
 	}
 	for _, mark := range d.Marks {
-		if _, expires := keys.ParseExpires(mark); mark != keys.Urgent && !expires {
+		if _, expires := keys.ParseExpires(mark); mark != keys.Urgent && mark != keys.Read && mark != keys.Trash && !expires {
 			return nil, damaged
 		}
 	}

@@ -23,6 +23,7 @@ func depositRules() []rule {
 		{"ADepositIsCountedListedFoundAndPlayedAtOnce", "the lamp on the phone is lit by the very next count", depositAtOnce},
 		{"AWithheldCallerHasNoIndexEntry", "an entry for anonymous would find everybody's anonymous calls", depositWithheld},
 		{"ADepositIsUrgentAndExpiresFromTheStart", "a message must not be seen for a moment as what it is not", depositMarks},
+		{"ADepositComesInAsAnotherSystemHadIt", "an import must not light every lamp, nor restart the time that a message is kept for", depositImported},
 		{"ACallerIsFoundUnderBothFormsAlsoWhenTheHookChanges", "a forget request must not miss what an earlier configuration stored", depositNormalized},
 		{"InvalidOptionsChangeNothing", "a mistake of the caller must not read the recording, which may be live", depositInvalid},
 		{"ADisabledMailboxTakesNothingAndStaysUsable", "who has left the company still has messages to be played", depositDisabled},
@@ -122,6 +123,39 @@ func depositMarks(e *env) {
 	require.Equal(e, want, e.state(msg), "its time has not come")
 }
 
+func depositImported(e *env) {
+	box := e.mailbox("5001")
+	received := e.clock.now().AddDate(-9, 0, 0)
+	old := &voicemail.DepositOptions{Caller: number(), ReceivedAt: received.In(time.FixedZone("", 3600)), Read: true, Trashed: true, Urgent: true}
+	msg := e.deposit(box, old)
+	require.Equal(e, voicemail.State{Read: true, Trashed: true, Urgent: true}, msg.State())
+	got := e.again(msg)
+	require.True(e, got.Envelope().ReceivedAt.Equal(received), "%v", got.Envelope().ReceivedAt)
+	require.Equal(e, time.UTC, got.Envelope().ReceivedAt.Location())
+	at, err := msg.ID().Time()
+	require.NoError(e, err)
+	require.WithinDuration(e, received, at, time.Millisecond, "messages are listed in the order of their IDs")
+	require.WithinDuration(e, e.clock.now(), got.State().ReadAt, time.Hour, "the mark is of today")
+	require.Equal(e, voicemail.Counts{}, e.counts(box))
+
+	heard := e.deposit(box, &voicemail.DepositOptions{ReceivedAt: received.Add(time.Hour), Read: true})
+	recent := e.deposit(box, &voicemail.DepositOptions{ReceivedAt: e.clock.now().Add(4 * time.Minute)})
+	require.Equal(e, voicemail.Counts{New: 1, Old: 1}, e.counts(box))
+	want := []voicemail.MessageID{recent.ID(), heard.ID()}
+	require.Equal(e, want, e.list(box, nil))
+	require.Equal(e, want[1:], e.list(box, &voicemail.ListOptions{Until: received.Add(day)}))
+
+	again := &voicemail.DepositOptions{ID: idAt(7), ReceivedAt: received, Read: true, Trashed: true}
+	audio := wav(20)
+	first := e.depositAudio(box, audio, again)
+	require.NoError(e, first.MarkUnread(e.ctx))
+	require.NoError(e, first.Restore(e.ctx))
+	require.Zero(e, e.depositAudio(box, audio, again).State(), "a retry does not undo what an agent did")
+	e.pass(rest)
+	e.maintain()
+	require.Len(e, e.list(box, &voicemail.ListOptions{Trash: voicemail.WithTrash}), 4, "what came in long ago is no garbage")
+}
+
 func depositNormalized(e *env) {
 	e.mailbox("5001")
 	with := func(prefix string) *voicemail.Service {
@@ -167,6 +201,8 @@ func depositInvalid(e *env) {
 		"a negative duration":            {Duration: -1},
 		"an expiry before 1970":          {Expires: time.Unix(-1, 0)},
 		"an expiry that no name can say": {Expires: time.Date(2286, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"received before 1970":           {ReceivedAt: time.Unix(-1, 0)},
+		"received in the future":         {ReceivedAt: e.clock.now().Add(6 * time.Minute)},
 		"attributes that are too long":   {Attributes: map[string]string{"k": strings.Repeat("x", 8<<10)}},
 	} {
 		untouched := readerFunc(func([]byte) (int, error) {
