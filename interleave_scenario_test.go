@@ -33,7 +33,11 @@ func testCaller() CallerID { return ParseCallerID("+1 555 010 0123") }
 
 // testService is a Service as a process of its own would have it, whose IDs and nonces are the same in every run and different for every seed.
 func testService(ctx context.Context, st storage.Store, seed int64) (*Service, error) {
-	svc, err := Open(ctx, OneRegion(st), &Options{IndexKey: []byte("the same key in every run")})
+	return testServiceIn(ctx, OneRegion(st), seed, nil)
+}
+
+func testServiceIn(ctx context.Context, regions Regions, seed int64, now func() time.Time) (*Service, error) {
+	svc, err := Open(ctx, regions, &Options{IndexKey: []byte("the same key in every run"), Now: now})
 	if err != nil {
 		return nil, err
 	}
