@@ -251,7 +251,7 @@ func TestCostsAreKept(t *testing.T) {
 			_, err := m.CopyTo(ctx, "Sales", nil)
 			return err
 		}),
-			cost{create: 3, list: 2, open: 1, trips: 6}, "destination; index; source; read and write the audio; metadata"},
+			cost{create: 3, list: 3, open: 1, trips: 6}, "destination and source; index; source; read and write the audio; metadata"},
 		{"move", on(func(ctx context.Context, m voicemail.Message) error { _, err := m.MoveTo(ctx, "Sales"); return err }),
 			cost{create: 5, list: 5, open: 1, delete: 3, trips: 14}, "a claim, a copy, and a deletion"},
 

@@ -46,7 +46,12 @@ func (m *message) copyTo(ctx context.Context, to MailboxID, o CopyOptions) (*mes
 	meta := *m.meta
 	meta.ID, meta.Hop, meta.Mailbox, meta.Region = o.ID, 0, to, m.svc.regions.Local
 	meta.CopiedFrom = &Origin{Mailbox: m.meta.Mailbox, Message: m.meta.ID}
-	t, err := m.transfer(ctx, &meta)
+	var t *transfer
+	var err, gone error
+	both(
+		func() { t, err = m.transfer(ctx, &meta) },
+		func() { _, gone = m.seen(ctx) },
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +63,10 @@ func (m *message) copyTo(ctx context.Context, to MailboxID, o CopyOptions) (*mes
 			return nil, ErrGone
 		}
 	}
-	if !fresh {
+	if gone != nil {
+		return nil, gone // before anything is announced that leads to the caller of a message that is restricted or erased
+	}
+	if t.fresh = fresh; !fresh {
 		if err := t.svc.tombstone(ctx, o.ID); err != nil {
 			return nil, err
 		}
@@ -81,6 +89,8 @@ type transfer struct {
 	box  keys.Box
 	meta *metadata
 	view *boxView // of the destination
+
+	fresh bool // the ID was made here, so nobody else can be about to commit it
 }
 
 func (m *message) transfer(ctx context.Context, meta *metadata) (*transfer, error) {
@@ -108,6 +118,11 @@ func (t *transfer) run(ctx context.Context, allowed func(*stay) ([]string, error
 		return nil, err
 	}
 	st, err := t.from.seen(ctx)
+	if errors.Is(err, ErrNotFound) && t.fresh && len(entries) > 0 { // restricted or erased meanwhile: nothing may be left that leads to its caller
+		back, cancel := withoutCancel(ctx)
+		defer cancel()
+		return nil, errors.Join(err, s.master.Delete(back, entries...))
+	}
 	var marks []string
 	if err == nil {
 		marks, err = allowed(&st)
