@@ -64,10 +64,10 @@ func (o *Options) check() error {
 	switch {
 	case o.Promise < 0 || o.Promise > MaxPromise:
 		return invalid("Promise is %v; up to %v are possible", o.Promise, MaxPromise)
+	case o.Interval >= o.Promise: // before the window, which the default makes negative then
+		return invalid("a sweep every %v cannot keep a promise of %v: run it more often (hourly is the default), or promise more", o.Interval, o.Promise)
 	case o.Interval < 0, o.Window < 0, o.ConfirmAbove < 0, o.MaxSkew < 0:
 		return invalid("an option is negative; 0 is the default")
-	case o.Interval >= o.Promise:
-		return invalid("a sweep every %v cannot keep a promise of %v: run it more often (hourly is the default), or promise more", o.Interval, o.Promise)
 	case o.Window+o.Interval > o.Promise:
 		return invalid("a request that can be undone for %v may be swept as late as %v after that, which is past the promise of %v: shorten the window to %v or less, "+
 			"sweep more often, or promise more", o.Window, o.Interval, o.Promise, o.Promise-o.Interval)

@@ -64,7 +64,7 @@ func (c *Controller) forget(ctx context.Context, req *Request) (*ForgetReport, e
 		switch log.last() {
 		case kindUndo:
 			n = len(log) + 1
-			now := c.now()
+			now := c.now().Truncate(time.Millisecond) // as exact as the name that says when it is due
 			e := entry{Kind: kindForget, CaseID: req.CaseID, Actor: req.Actor, At: now, Due: now.Add(c.opts.Window), Deadline: now.Add(c.opts.Promise)}
 			if err := c.add(ctx, name, n, e); err != nil {
 				return nil, err
