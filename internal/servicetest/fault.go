@@ -83,6 +83,7 @@ func Faults(t *testing.T, newStore func(t *testing.T) storage.Store, opts *Optio
 			})
 		}
 	})
+	regionFaults(t, newStore, o)
 }
 
 // series are all runs of one operation, each one in a tenant of its own.
@@ -322,22 +323,27 @@ func (f *fixture) look(op operation) lines {
 	if op.provisions {
 		return nil
 	}
-	svc := f.open()
+	return f.users(f.open())
+}
+
+// users is everything that users see through a service, whatever the IDs.
+func (e *env) users(svc *voicemail.Service) lines {
+	e.Helper()
 	var all lines
-	for box, err := range svc.Mailboxes(f.ctx) {
-		require.NoError(f, err)
-		set, err := box.Settings(f.ctx)
-		require.NoError(f, err)
+	for box, err := range svc.Mailboxes(e.ctx) {
+		require.NoError(e, err)
+		set, err := box.Settings(e.ctx)
+		require.NoError(e, err)
 		all = append(all, fmt.Sprintf("mailbox-%s %v %v %d %d", box.ID(), set.Owner, set.Disabled, set.MaxMessages, set.MaxBytes))
-		for msg, err := range box.Messages(f.ctx, &voicemail.ListOptions{Trash: voicemail.WithTrash}) {
-			require.NoError(f, err)
-			e, st := msg.Envelope(), msg.State()
+		for msg, err := range box.Messages(e.ctx, &voicemail.ListOptions{Trash: voicemail.WithTrash}) {
+			require.NoError(e, err)
+			in, st := msg.Envelope(), msg.State()
 			origin := ""
-			if e.CopiedFrom != nil {
-				origin = "copy of " + patternOf(string(e.CopiedFrom.Message))
+			if in.CopiedFrom != nil {
+				origin = "copy of " + patternOf(string(in.CopiedFrom.Message))
 			}
 			all = append(all, fmt.Sprintf("%s in %s from %q size %d %s read %v urgent %v trash %v held %v expires %v %s", patternOf(string(msg.ID())), box.ID(),
-				e.Caller.Reveal(), e.Size, e.ContentType, st.Read, st.Urgent, st.Trashed, st.Held, !st.Expires.IsZero(), origin))
+				in.Caller.Reveal(), in.Size, in.ContentType, st.Read, st.Urgent, st.Trashed, st.Held, !st.Expires.IsZero(), origin))
 		}
 	}
 	slices.Sort(all)

@@ -25,26 +25,24 @@ type world struct {
 // newWorld makes the regions and the mailboxes 5001 and 5002.
 func newWorld(e *env) *world {
 	e.Helper()
-	w := &world{env: e, faults: map[string]*faultstore.Store{}}
+	return worldOf(e, map[string]storage.Store{"us": e.another(), "asia": e.another()})
+}
+
+func worldOf(e *env, others map[string]storage.Store) *world {
+	e.Helper()
+	w := &world{env: e, faults: map[string]*faultstore.Store{"eu": faultstore.New(e.store)}}
 	e.elsewhere = map[string]*env{"eu": e}
-	for _, name := range worldRegions() {
-		if name != "eu" {
-			e.elsewhere[name] = newEnv(e.ctx, e.T, e.another(), e.tenant, e.opts)
-		}
-		w.faults[name] = faultstore.New(e.elsewhere[name].store)
+	for name, st := range others {
+		e.elsewhere[name] = newEnv(e.ctx, e.T, st, e.tenant, e.opts)
+		w.faults[name] = faultstore.New(st)
 	}
-	w.begin()
+	w.svc = w.in("eu")
+	w.mailbox("5001")
+	w.mailbox("5002")
 	return w
 }
 
 func worldRegions() []string { return []string{"eu", "us", "asia"} }
-
-func (w *world) begin() {
-	w.Helper()
-	w.svc = w.in("eu")
-	w.mailbox("5001")
-	w.mailbox("5002")
-}
 
 // raw is the store of a region, undisturbed.
 func (w *world) raw(region string) *env { return w.elsewhere[region] }
