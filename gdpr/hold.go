@@ -65,7 +65,8 @@ func (c *Controller) hold(ctx context.Context, h Hold) (HoldID, error) {
 		return "", err
 	}
 	err := c.ops.Hold(ctx, string(h.Mailbox), string(h.Message), string(h.ID))
-	if errors.Is(err, voicemail.ErrNotFound) || errors.Is(err, voicemail.ErrInvalid) {
+	left := new(storage.Error) // the mark may be there: then the record has to be, or nobody could release it
+	if !errors.As(err, &left) && (errors.Is(err, voicemail.ErrNotFound) || errors.Is(err, voicemail.ErrInvalid)) {
 		return "", errors.Join(err, c.inMaster(c.master.Delete(ctx, key)))
 	}
 	if err != nil {
