@@ -131,10 +131,10 @@ func (s *sweeping) run(ctx context.Context) error {
 	forget := s.log[s.f.Entry-1]
 	s.caseID = forget.CaseID
 	switch {
+	case s.meant == nil && !s.isDue: // its ForgetMe has just begun, and may yet write who is meant, even if it was undone: then this name must lead there
+		return nil
 	case s.meant == nil && len(s.log) > s.f.Entry: // all of it was done but these names
 		return s.dropOpen(ctx, forget, s.f)
-	case s.meant == nil && !s.isDue: // its ForgetMe has just begun
-		return nil
 	case s.meant == nil: // its ForgetMe was cut off before it did anything
 		if err := s.add(ctx, s.f.Case, s.f.Entry+1, entry{Kind: kindUndo, CaseID: s.caseID}); err != nil {
 			return err
