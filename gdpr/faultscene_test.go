@@ -409,7 +409,7 @@ func holdsLeaveNothing(w, w0 *world) {
 
 func forgottenAndErased(w, w0 *world) {
 	w.Helper()
-	if w.state() != gdpr.StateRestricted {
+	if w.state() != gdpr.StateRestricted || w.names("gdpr/due/") == 0 {
 		asItWas(w, w0)
 	}
 	w.forgetMe()
