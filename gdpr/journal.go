@@ -2,6 +2,7 @@ package gdpr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/genesys/voicemail/internal/keys"
@@ -56,7 +57,9 @@ func (c *Controller) readJournal(ctx context.Context, f keys.Forgetting) (*journ
 			return nil, c.inMaster(err)
 		}
 		var part journalPart
-		if err := c.read(ctx, info.Key, journalSize, &part); err != nil {
+		if err := c.read(ctx, info.Key, journalSize, &part); errors.Is(err, storage.ErrNotExist) {
+			continue // another sweep has closed the case
+		} else if err != nil {
 			return nil, err
 		}
 		j.entries, j.foreign = append(j.entries, part.Stays...), append(j.foreign, part.Foreign...)
