@@ -41,8 +41,9 @@ func (c *caller) id() voicemail.CallerID {
 func newCaller() *caller {
 	const digits, letters = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 	number, name := []byte("+1555"), []byte("Zoe ")
-	for range 9 {
-		number = append(number, digits[rand.IntN(len(digits))])
+	number = append(number, digits[1+rand.IntN(9)]) // a zero would be a trunk prefix
+	for range 8 {
+		number = append(number, digits[rand.IntN(10)])
 		name = append(name, letters[rand.IntN(len(letters))])
 	}
 	return &caller{number: string(number), name: string(name)}
