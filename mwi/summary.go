@@ -62,12 +62,15 @@ func (s Summary) AppendText(b []byte) ([]byte, error) {
 	if s.Uncounted {
 		return b, nil
 	}
-	b = append(b, "Voice-Message: "...)
-	b = append(appendCount(b, s.Counts.New), '/')
-	b = append(appendCount(b, s.Counts.Old), " ("...)
-	b = append(appendCount(b, s.Counts.NewUrgent), '/')
-	b = append(appendCount(b, s.Counts.OldUrgent), ")\r\n"...)
-	return b, nil
+	return append(appendCounts(append(b, "Voice-Message: "...), s.Counts), "\r\n"...), nil
+}
+
+// appendCounts appends "new/old (new urgent/old urgent)".
+func appendCounts(b []byte, c Counts) []byte {
+	b = append(appendCount(b, c.New), '/')
+	b = append(appendCount(b, c.Old), " ("...)
+	b = append(appendCount(b, c.NewUrgent), '/')
+	return append(appendCount(b, c.OldUrgent), ')')
 }
 
 func appendCount(b []byte, n int) []byte {
