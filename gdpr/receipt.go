@@ -153,6 +153,9 @@ func (c *Controller) chain(ctx context.Context, body Receipt) (*Receipt, error) 
 	}
 }
 
+// retentionUnknown is what a receipt says of a storage that may keep what was deleted, where this process has no access to its settings.
+const retentionUnknown = "Whether this storage keeps what was deleted, and for how long, could not be read from its settings."
+
 // retained says what each region's storage may keep.
 func (c *Controller) retained(ctx context.Context, now time.Time) ([]RegionReceipt, error) {
 	var list []RegionReceipt
@@ -160,7 +163,10 @@ func (c *Controller) retained(ctx context.Context, now time.Time) ([]RegionRecei
 		one := RegionReceipt{Name: r.Name}
 		if ret, ok := storage.As[storage.Retainer](r.Store); ok {
 			kept, err := ret.Retention(ctx)
-			if err != nil {
+			switch {
+			case errors.Is(err, errors.ErrUnsupported), errors.Is(err, storage.ErrPermission):
+				kept.Notes = append(kept.Notes, retentionUnknown)
+			case err != nil:
 				return nil, c.ops.Fail(r.Name, err)
 			}
 			one.Versioned, one.Lock, one.Notes = kept.Versioned, kept.Lock, kept.Notes
