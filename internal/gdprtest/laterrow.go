@@ -3,6 +3,8 @@ package gdprtest
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -67,27 +69,23 @@ func row10(e *env) {
 	require.Empty(e, e.receipts(c), "there is no receipt as long as something is kept")
 }
 
-// retaining is a storage that keeps what was deleted.
+// retaining is a storage that keeps what was deleted, or cannot tell.
 type retaining struct {
 	storage.Store
-	storage.Retention
+	kept storage.Retention
+	err  error
 }
 
 func (r retaining) Unwrap() storage.Store { return r.Store }
 
-// The capability's method has the name of the type that is embedded.
-type retainer struct{ retaining }
-
-func (r retainer) Retention(context.Context) (storage.Retention, error) {
-	return r.retaining.Retention, nil
-}
+func (r retaining) Retention(context.Context) (storage.Retention, error) { return r.kept, r.err }
 
 // row11: that all versions go with a Delete is the drivers' to show.
 func row11(e *env) {
 	kept := storage.Retention{SoftDelete: 7 * day, Versioned: true, Lock: true, Notes: []string{"A replica in another account is not reached."}}
 	stores := e.disturbed()
 	last := e.regions[len(e.regions)-1]
-	stores[last] = retainer{retaining{stores[last], kept}}
+	stores[last] = retaining{stores[last], kept, nil}
 	s := e.scene()
 	c := e.controllerOf(e.openIn(voicemail.Regions{Master: e.place.Master, Local: e.place.Master, Stores: stores}))
 	e.forget(c, request("c1", s.number))
@@ -101,6 +99,14 @@ func row11(e *env) {
 	}
 	require.Equal(e, r.Regions, e.receipts(c)[0].Regions, "as it is stored")
 	e.erased(s, "c1")
+	for i, unknown := range []error{errors.ErrUnsupported, storage.ErrPermission} {
+		who := e.one()
+		stores[last] = retaining{e.stores[last], storage.Retention{}, unknown}
+		c = e.controllerOf(e.openIn(voicemail.Regions{Master: e.place.Master, Local: e.place.Master, Stores: stores}))
+		e.forget(c, request(fmt.Sprintf("case-%d", i), who.number))
+		r = e.erase(c)[0]
+		require.NotEmpty(e, r.Regions[len(r.Regions)-1].Notes, "what cannot be told is said, and the receipt does not wait for it")
+	}
 }
 
 // row12: also between the hosts that accept, undo and sweep, within what is allowed.
