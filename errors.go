@@ -19,7 +19,9 @@ var (
 	ErrDisabled = errors.New("mailbox is disabled")
 	// ErrMailboxFull: a quota is reached; the error is a [*QuotaError].
 	ErrMailboxFull = errors.New("mailbox is full")
-	// ErrHeld: a hold keeps the message from being deleted and moved.
+	// ErrTooManyMailboxes: a user owns as many mailboxes as Limits.MailboxesPerUser says; the error is a [*QuotaError].
+	ErrTooManyMailboxes = errors.New("user has too many mailboxes")
+	// ErrHeld: a hold keeps the message from being deleted and moved; or a hold or a forget request keeps its mailbox from being deleted.
 	ErrHeld = errors.New("message is held")
 	// ErrGone: the message ID was used, and its message was deleted or moved away since. A deposit of it is not repeated.
 	ErrGone = errors.New("message ID was used and its message is gone")
@@ -76,21 +78,29 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// QuotaError says which quota of a mailbox a deposit, copy or move met. It wraps [ErrMailboxFull].
+// QuotaError says which quota of a mailbox a deposit, copy or move met, or that a user has too many mailboxes. It wraps [ErrMailboxFull] or
+// [ErrTooManyMailboxes].
 type QuotaError struct {
-	// Quota is "messages" or "bytes".
+	// Quota is "messages", "bytes" or "mailboxes".
 	Quota string
-	// Limit is the quota, Used what is stored, in messages or bytes.
+	// Limit is the quota, Used what there is.
 	Limit, Used int64
 }
 
+const mailboxQuota = "mailboxes"
+
 // Error says which quota, how large it is, and what is in use.
 func (e *QuotaError) Error() string {
-	return fmt.Sprintf("%v: %d of %d %s are used", ErrMailboxFull, e.Used, e.Limit, e.Quota)
+	return fmt.Sprintf("%v: %d of %d %s are used", e.Unwrap(), e.Used, e.Limit, e.Quota)
 }
 
-// Unwrap returns ErrMailboxFull.
-func (e *QuotaError) Unwrap() error { return ErrMailboxFull }
+// Unwrap returns ErrMailboxFull or ErrTooManyMailboxes.
+func (e *QuotaError) Unwrap() error {
+	if e.Quota == mailboxQuota {
+		return ErrTooManyMailboxes
+	}
+	return ErrMailboxFull
+}
 
 // DepositError is what a failed deposit returns once it has begun to read the recording. The recording is often the only copy of
 // what the caller said, so it comes back: Audio reads what was read, from its start. The caller closes Audio.

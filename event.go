@@ -8,6 +8,7 @@ type EventKind string
 // What can happen. A kind names the change, in the past.
 const (
 	EventMailboxCreated  EventKind = "mailbox-created"
+	EventMailboxDeleted  EventKind = "mailbox-deleted"
 	EventSettingsChanged EventKind = "settings-changed"
 	EventDeposited       EventKind = "deposited"
 	EventPending         EventKind = "pending" // deposited while the master region could not be reached: its mailbox has not changed yet

@@ -58,6 +58,7 @@ func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
 		}
 	}
 	k.failed("", k.index(ctx))
+	k.failed("", k.owners(ctx))
 	k.failed("", ctx.Err())
 	return k.report, errors.Join(k.errs...)
 }
@@ -120,6 +121,9 @@ func (k *keeper) mailbox(ctx context.Context, m *mailbox) {
 		if err := k.stay(ctx, m, box, &v.stays[i]); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrHeld) {
 			k.failed(m.id, err)
 		}
+	}
+	if !v.exists() && v.settings != (keys.Revision{}) {
+		k.failed(m.id, m.empty(ctx, box, v)) // its deletion was cut off, or something came in while it was deleted
 	}
 	k.failed(m.id, k.revisions(ctx, box, v))
 }

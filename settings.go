@@ -12,45 +12,10 @@ import (
 	"github.com/genesys/voicemail/storage"
 )
 
-// OwnerKind says what owns a mailbox.
-type OwnerKind string
-
-// A mailbox is a user's own, or a group's and so of every member.
-const (
-	OwnerUser  OwnerKind = "user"
-	OwnerGroup OwnerKind = "group"
-)
-
-// Owner is who a mailbox belongs to. The zero value is nobody.
-type Owner struct {
-	Kind OwnerKind `json:"kind"`
-	ID   string    `json:"id"`
-}
-
-// User returns the owner of a personal mailbox.
-func User(id string) Owner { return Owner{OwnerUser, id} }
-
-// Group returns the owner of a group mailbox.
-func Group(id string) Owner { return Owner{OwnerGroup, id} }
-
-const maxOwnerID = 256
-
-func (o Owner) check() error {
-	switch {
-	case o == Owner{}:
-		return nil
-	case o.Kind != OwnerUser && o.Kind != OwnerGroup:
-		return invalid("owner: kind %q is neither user nor group", string(o.Kind))
-	case o.ID == "" || len(o.ID) > maxOwnerID:
-		return invalid("owner: the ID has 1 to %d bytes", maxOwnerID)
-	}
-	return nil
-}
-
 // Settings are a mailbox's settings. They are stored as revisions, each one created once: two that change them at the same time both
 // succeed, one on top of the other.
 type Settings struct {
-	// Owner is who the mailbox belongs to.
+	// Owner is who the mailbox belongs to; Service.MailboxesOf finds it by them.
 	Owner Owner
 	// Disabled: the mailbox takes no messages. What is in it stays usable.
 	Disabled bool
@@ -129,48 +94,13 @@ func (s *Service) settings(ctx context.Context, box keys.Box, rev keys.Revision)
 	return set, nil
 }
 
-// CreateMailbox makes a mailbox with these settings; nil is none. It returns ErrMailboxExists if there is one, ErrInvalid for an ID or settings that
-// cannot be right.
-func (s *Service) CreateMailbox(ctx context.Context, id MailboxID, settings *Settings) (Mailbox, error) {
-	var set Settings
-	if settings != nil {
-		set = *settings
+// writeSettings creates a revision and reports whether it is ours. before is the owner of the revision before.
+func (s *Service) writeSettings(ctx context.Context, box keys.Box, rev keys.Revision, set *Settings, before Owner) (bool, error) {
+	if set.Owner != before && set.Owner != (Owner{}) {
+		if err := s.announceOwner(ctx, box, set.Owner, rev); err != nil {
+			return false, err
+		}
 	}
-	m := s.mailbox(id)
-	err := m.create(ctx, set)
-	if err == nil || errors.Is(err, errUncertain) {
-		s.emit(EventMailboxCreated, id, "", "")
-	}
-	if err != nil {
-		return nil, s.fail("create mailbox", id, "", err)
-	}
-	return m, nil
-}
-
-func (m *mailbox) create(ctx context.Context, set Settings) error {
-	box, err := m.svc.box(m.id)
-	if err != nil {
-		return err
-	}
-	if err := set.check(); err != nil {
-		return err
-	}
-	v, err := m.svc.list(ctx, box, listing{prefix: "set-"})
-	if err != nil {
-		return err
-	}
-	if v.exists() {
-		return ErrMailboxExists
-	}
-	won, err := m.svc.writeSettings(ctx, box, keys.Revision{Gen: v.settings.Gen + 1}, &set)
-	if err == nil && !won {
-		err = ErrMailboxExists
-	}
-	return err
-}
-
-// writeSettings creates a revision and reports whether it is ours.
-func (s *Service) writeSettings(ctx context.Context, box keys.Box, rev keys.Revision, set *Settings) (bool, error) {
 	set.Revision, set.ChangedAt = rev.Rev, s.opts.Now().UTC()
 	doc, err := set.encode(s.ids.nonce())
 	if err != nil {
@@ -180,11 +110,15 @@ func (s *Service) writeSettings(ctx context.Context, box keys.Box, rev keys.Revi
 		return false, invalid("settings take %d bytes, at most %d are possible", len(doc), settingsSize)
 	}
 	won, err := s.createOnce(ctx, s.master, box.SettingsAt(rev), doc, nil)
-	if won {
-		stored := *set
-		s.cache.put(box.SettingsAt(rev), &stored)
+	if !won {
+		return false, err
 	}
-	return won, err
+	stored := *set
+	s.cache.put(box.SettingsAt(rev), &stored)
+	if before != set.Owner && s.leaveOwner(ctx, box, before, rev) != nil {
+		s.opts.Logger.WarnContext(ctx, "entries of an earlier owner stay until Maintain takes them away", "mailbox", string(s.idOf(box)))
+	}
+	return true, err
 }
 
 // createOnce creates a document that no other process writes in the same bytes, and reports whether it is there as ours. An error of
@@ -265,7 +199,7 @@ func (m *mailbox) UpdateSettings(ctx context.Context, change func(*Settings) err
 			continue // what was read may have been taken away, and its number free again
 		}
 		rev.Rev++
-		won, err := m.svc.writeSettings(ctx, box, rev, &set)
+		won, err := m.svc.writeSettings(ctx, box, rev, &set, old.Owner)
 		if err != nil {
 			return Settings{}, m.fail("update settings", "", err)
 		}

@@ -62,6 +62,8 @@ type Limits struct {
 	Duration time.Duration
 	// Messages is how many messages a mailbox holds, those in the trash among them, unless its settings say less; default 1,000.
 	Messages int
+	// MailboxesPerUser is how many mailboxes a user owns at most; default 10. A group's are not bounded.
+	MailboxesPerUser int
 	// SpoolMemory is how many bytes of a recording are kept in memory while it is taken in; more go to an unlinked temporary file. Default 512 KiB.
 	SpoolMemory int64
 	// SpoolDir is where that file lies; default os.TempDir.
@@ -73,11 +75,12 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() (Limits, error) {
-	if l.AudioBytes < 0 || l.Duration < 0 || l.Messages < 0 || l.SpoolMemory < 0 || l.Parallel < 0 || l.Cache < 0 {
+	if l.AudioBytes < 0 || l.Duration < 0 || l.Messages < 0 || l.MailboxesPerUser < 0 || l.SpoolMemory < 0 || l.Parallel < 0 || l.Cache < 0 {
 		return l, invalid("a limit is negative; 0 is the default")
 	}
 	set(&l.AudioBytes, 128<<20)
 	set(&l.Messages, 1000)
+	set(&l.MailboxesPerUser, 10)
 	set(&l.SpoolMemory, 512<<10)
 	set(&l.Parallel, 16)
 	set(&l.Cache, 1024)

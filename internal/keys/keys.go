@@ -11,6 +11,7 @@
 //	v1/<t>/media/<m>/<id>-<hop>.<ext>                 audio
 //	v1/<t>/caller/<3 hex>/<hash>,<m>,<id>-<hop>       the caller index
 //	v1/<t>/gone/<yyyymm>/<id>                         tombstones
+//	v1/<t>/owner/<user|group>/<owner>/<m>,<gen>-<rev> the mailboxes of an owner
 //	v1/<t>/pending/<id>                               deposits that wait for the master region
 //	v1/<t>/probe/<nonce>                              whether a region can be used, now
 //	v1/<t>/gdpr/...                                   data-protection requests, see Case
@@ -27,6 +28,7 @@ import (
 const (
 	MaxTenant  = 64
 	MaxMailbox = 96
+	MaxOwner   = 192
 )
 
 const root = "v1/"
