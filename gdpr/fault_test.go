@@ -43,6 +43,8 @@ func rehearse(t *testing.T, s scene) *play {
 	p.shapes = p.shapesOf(w)
 	if s.onward != nil {
 		s.onward(w, p.filled)
+		isClosed(w, nil)
+		w.scan()
 	}
 	return p
 }
@@ -155,6 +157,9 @@ func TestManyFaultsAtOnceOnlyDelayARequest(t *testing.T) {
 					}
 					require.NoError(t, err, "in %d attempts", attempts)
 					p.again(w, do, nil)
+					if s.onward != nil {
+						w.scan()
+					}
 				})
 			}
 		})

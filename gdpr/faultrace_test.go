@@ -113,10 +113,10 @@ func TestARequestThatIsNotRepeatedIsFinishedBySweeps(t *testing.T) {
 					w.pass(23 * time.Hour)
 					w.sweep()
 					w.unharmed()
-					switch state := w.state(); {
-					case state == "", state == gdpr.StateUndone:
+					switch w.state() {
+					case "", gdpr.StateUndone:
 						asItWas(w, p.filled)
-					case state == gdpr.StateRestricted: // recorded, and cut off before anything else was
+					case gdpr.StateRestricted: // recorded, and cut off before anything else was
 						require.Zero(t, w.names("gdpr/due/"))
 						forgottenAndErased(w, p.filled)
 					default:

@@ -19,6 +19,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/gdpr"
+	"github.com/genesys/voicemail/internal/rawscan"
 	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/faultstore"
 	"github.com/genesys/voicemail/storage/memstore"
@@ -292,6 +293,20 @@ func (w *world) traces() []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// scan searches everything for the caller, as traces does, and harder: in all encodings, and for digests. It takes too long to be done after each fault.
+func (w *world) scan() {
+	w.Helper()
+	stores := map[string]storage.Store{}
+	for region, st := range w.raw {
+		stores[region] = st
+	}
+	scan := rawscan.Scan{Stores: stores, Tenant: "default", Numbers: []string{forgotten}, Salts: []string{caseID}}
+	for n := range 10 {
+		scan.Audio = append(scan.Audio, w.recording(forgotten, n))
+	}
+	rawscan.Require(context.Background(), w, scan)
 }
 
 // idsOf are the IDs of a caller's messages, the copy's apart, which is made anew in each world.

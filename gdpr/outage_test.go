@@ -137,6 +137,7 @@ func TestAnErasureGoesOnInTheRegionsThatAreUp(t *testing.T) {
 			}
 			w.calm()
 			closes(w, nil)
+			w.scan()
 		})
 	}
 }
@@ -166,6 +167,7 @@ func TestAReceiptWaitsForEveryRegion(t *testing.T) {
 			}
 			w.sweep()
 			isClosed(w, nil)
+			w.scan()
 		})
 	}
 }
