@@ -11,7 +11,8 @@ import (
 	"github.com/genesys/voicemail"
 )
 
-// Directory knows which mailboxes a user has. Applications that keep this themselves implement it; it must be safe for concurrent use.
+// Directory knows which mailboxes a user has. A [voicemail.Service] does, by the owners in its mailboxes' settings. Applications that keep this themselves implement it; it must be safe
+// for concurrent use.
 type Directory interface {
 	// MailboxesOf yields the handles of the user's own mailboxes, and behind them those that belong to the groups, in the order in which they are to be
 	// shown. Who is in a group is not its question: the application says which groups the user is in. Whoever has no mailboxes, or is not known,
@@ -25,7 +26,10 @@ type Mailboxes interface {
 	Mailbox(id voicemail.MailboxID) voicemail.Mailbox
 }
 
-var _ Mailboxes = (*voicemail.Service)(nil)
+var (
+	_ Directory = (*voicemail.Service)(nil)
+	_ Mailboxes = (*voicemail.Service)(nil)
+)
 
 // Board is what waits for a user, in all their mailboxes.
 type Board struct {

@@ -39,7 +39,7 @@ func TestEveryKindOfEventIsKnownToChangeTheCountsOrNot(t *testing.T) {
 	none, one, both := []voicemail.MailboxID(nil), []voicemail.MailboxID{"to"}, []voicemail.MailboxID{"to", "from"}
 	want := map[voicemail.EventKind][]voicemail.MailboxID{
 		voicemail.EventMailboxCreated:  one, // it was told as gone
-		"mailbox-deleted":              one,
+		voicemail.EventMailboxDeleted:  one,
 		voicemail.EventSettingsChanged: one, // it is rare
 		voicemail.EventDeposited:       one,
 		voicemail.EventPending:         none, // it is in no mailbox yet

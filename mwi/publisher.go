@@ -12,7 +12,7 @@ import (
 	"github.com/genesys/voicemail"
 )
 
-// ErrClosed: the [Publisher] was closed.
+// ErrClosed is the error of a [Publisher] that was closed.
 var ErrClosed = errors.New("publisher is closed")
 
 // Options are the options of [NewPublisher]. The zero value, and a nil *Options, are the defaults named below; so is a number that is not positive.

@@ -41,7 +41,7 @@ func (p *Publisher) tell(s *subscription) {
 
 // due reports whether there is something to tell now.
 func (s *subscription) due() bool {
-	return !s.ended && s.retry == nil && s.next.Mailbox != "" && !(s.told && s.next.same(s.last))
+	return !s.ended && s.retry == nil && s.next.Mailbox != "" && (!s.told || !s.next.same(s.last))
 }
 
 // tellOnce calls Notify without the lock, which is held before and after.
