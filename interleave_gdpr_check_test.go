@@ -187,6 +187,11 @@ func (s *scene) has(name string) bool {
 	return slices.ContainsFunc(s.roles, func(r role) bool { return r.name == name })
 }
 
+// covers reports whether a message is the caller's who is forgotten.
+func (s *scene) covers(id string) bool { return !s.pending || id != string(voicemail.MsgX) }
+
+func (s *scene) depositing() bool { return s.has("deposit") || s.has("pending deposit") }
+
 func (s *scene) taken() bool {
 	return slices.ContainsFunc(s.roles, func(r role) bool { return r.takes })
 }
@@ -207,7 +212,7 @@ func (s *scene) invariant(st *interleave.State) error {
 	}
 	if s.restricted(st, f) {
 		for at, stay := range f.stays {
-			if stay.visible() && at.ref.ID != string(voicemail.MsgY) { // y may have come later
+			if later := at.ref.ID == string(voicemail.MsgY) && s.depositing(); stay.visible() && !later && s.covers(at.ref.ID) {
 				return fmt.Errorf("%v can be seen in %s although its caller was forgotten", at.ref, at.mailbox)
 			}
 		}
@@ -221,6 +226,9 @@ func (s *scene) invariant(st *interleave.State) error {
 // restricted reports whether nobody may see anything of the caller.
 func (s *scene) restricted(st *interleave.State, f *facts) bool {
 	if s.forgotten && !s.restored && !f.undone(caseID) {
+		return true
+	}
+	if s.accepted && s.acknowledged(st, "sweep") && !f.undone(caseID) {
 		return true
 	}
 	for role, id := range map[string]string{"forget": caseID, "forget too": caseID, "another case": otherID} {
@@ -249,9 +257,9 @@ func (s *scene) kept(st *interleave.State, f *facts) error {
 		}
 		return errors.New("it is not there")
 	}
-	if s.acknowledged(st, "undo") && !s.taken() && f.state(otherID) != "erase" && f.state(caseID) == "undo" {
+	if s.acknowledged(st, "undo") && !s.pending && !s.taken() && f.state(otherID) != "erase" && (f.state(caseID) == "undo" || !s.has("forget")) {
 		seen := (*rawNames).visible
-		if s.has("another case") || s.has("forget") || s.has("forget too") {
+		if s.accepted || s.has("another case") || s.has("forget") || s.has("forget too") { // whoever restricts it again takes that back
 			seen = func(*rawNames) bool { return true }
 		}
 		if err := find(voicemail.MsgX, seen); err != nil {
@@ -281,7 +289,7 @@ func (s *scene) gone(st *interleave.State, f *facts) error {
 				return fmt.Errorf("the receipt is written and there are still %v", left)
 			}
 		}
-		if left := f.bytesOf(""); !s.has("deposit") && !s.has("pending deposit") && !s.pending && len(slices.DeleteFunc(left, func(name string) bool { return s.passing(st, name) })) > 0 {
+		if left := f.bytesOf(""); !s.depositing() && !s.pending && len(slices.DeleteFunc(left, func(name string) bool { return s.passing(st, name) })) > 0 {
 			return fmt.Errorf("the receipt is written and there are still %v", left)
 		}
 	}
@@ -297,8 +305,7 @@ func (s *scene) passing(st *interleave.State, name string) bool {
 		r, plays := s.result(st, role)
 		return plays && (!r.Done || r.Crashed)
 	}
-	_, copying := s.result(st, "copy")
-	return copying && strings.Contains(name, "/caller/") || under("deposit x again") && strings.Contains(name, "/caller/") || under("transcript") && strings.HasSuffix(name, ".transcript.txt")
+	return under("deposit x again") && strings.Contains(name, "/caller/") || under("transcript") && strings.HasSuffix(name, ".transcript.txt")
 }
 
 // told checks what a role was told.
@@ -330,8 +337,12 @@ func (s *scene) told(r role, result interleave.Result, f *facts) error {
 			return fmt.Errorf("not all of x was heard")
 		}
 	case memSink:
-		if heard, ok := v[string(voicemail.MsgX)]; ok && heard != audioOfX || !ok && !s.erasing() {
-			return errors.New("the export lacks x")
+		id, audio := voicemail.MsgX, audioOfX
+		if s.pending {
+			id, audio = voicemail.MsgY, audioOfY
+		}
+		if heard, ok := v[string(id)]; ok && heard != audio || !ok && !s.erasing() {
+			return errors.New("the export lacks a message")
 		}
 	}
 	if hidden && slices.Contains([]string{"copy", "move", "mark read", "transcript"}, r.name) {

@@ -81,11 +81,13 @@ func (q *quietCalls) failed() error {
 	return q.conflict
 }
 
-// alone reports whether no other role reads or writes the name, which must be that of a record or a recording.
+// alone reports whether no other role reads or writes the name, which must be that of a record, a hold or a recording.
 func (s *quietStore) alone(name string) bool {
 	space := s.scene.space
 	kind, works := "", func(role) bool { return false }
 	switch {
+	case strings.HasPrefix(name, space.Holds()):
+		kind, works = "holds", func(r role) bool { return r.holds }
 	case strings.HasPrefix(name, space.Root()+"gdpr/"):
 		kind, works = "records", func(r role) bool { return r.records }
 	case strings.HasPrefix(name, space.Media()):
@@ -110,7 +112,7 @@ func (s *quietStore) alone(name string) bool {
 func (s *quietStore) still(name string) bool {
 	space := s.scene.space
 	return strings.HasPrefix(name, space.Regions()) || strings.HasPrefix(name, space.Tombstones()) || strings.Contains(name, "/set-") ||
-		strings.HasPrefix(name, space.Pending()) && !s.scene.pending
+		strings.HasPrefix(name, space.Pending()) && !s.scene.pending && !s.scene.has("pending deposit")
 }
 
 func (s *quietStore) Create(ctx context.Context, key string, body io.ReadSeeker, opts *storage.CreateOptions) (info storage.Info, err error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/genesys/voicemail/gdpr"
 	"github.com/genesys/voicemail/internal/interleave"
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/internal/privacy"
 	"github.com/genesys/voicemail/storage"
 )
 
@@ -41,12 +42,19 @@ func sweepsToo() role {
 	return r
 }
 
+// erases is what a sweep does to a message, once the erasure is decided and written down.
+func erases(name string) role {
+	return role{name: name, recordings: true, may: []error{voicemail.ErrHeld}, run: func(ctx context.Context, p *part) (any, error) {
+		return nil, p.svc.Privacy(privacy.Key{}).Erase(ctx, privacy.Place{Mailbox: string(voicemail.BoxA), Ref: keys.Ref{ID: string(voicemail.MsgX)}}, nil)
+	}}
+}
+
 func holds() role {
-	return role{name: "hold", records: true, may: away(), run: func(ctx context.Context, p *part) (any, error) { return p.gdpr.Hold(ctx, holdOfX()) }}
+	return role{name: "hold", holds: true, may: away(), run: func(ctx context.Context, p *part) (any, error) { return p.gdpr.Hold(ctx, holdOfX()) }}
 }
 
 func releases() role {
-	return role{name: "release", records: true, run: func(ctx context.Context, p *part) (any, error) { return nil, p.gdpr.Release(ctx, p.hold) }}
+	return role{name: "release", holds: true, run: func(ctx context.Context, p *part) (any, error) { return nil, p.gdpr.Release(ctx, p.hold) }}
 }
 
 // retains deletes what has expired.
@@ -236,7 +244,7 @@ func (u unreachable) List(context.Context, *storage.ListOptions) (*storage.Page,
 
 // depositPending leaves a deposit in a region that its process took while the master region could not be reached.
 func (s *scene) depositPending(ctx context.Context, w *interleave.World, region string) error {
-	p, err := s.part(ctx, w, role{name: "pending deposit", local: region}, 0)
+	p, err := s.part(ctx, w, role{name: "pending deposit", local: region})
 	if err == nil {
 		_, err = deposits().run(ctx, p)
 	}

@@ -24,10 +24,12 @@ type start struct {
 	forgotten bool // its caller was forgotten, so long ago that the erasure is due
 	restored  bool // that was undone
 	erased    bool // that was carried out, so long ago that the receipt is due
+	accepted  bool // its caller is to be forgotten, and whoever asked for that was cut off before the first message was restricted: the next sweep goes on
 	decided   bool // a sweep was cut off when it had decided that and written it down
 	released  bool // the hold was released after the sweep had met it
 	regions   bool // there is a second region, eu, which has the audio
-	pending   bool // another message of the caller, y, waits there for the master region
+	old       bool // that was two days ago
+	pending   bool // x is another caller's; of the one who is forgotten there is y, which waits in that region for the master region
 	pageSize  int
 	crashes   int
 }
@@ -55,10 +57,12 @@ type role struct {
 	takes bool
 	// local is the role's region, if it is not the master.
 	local string
+	// ahead are how far the clocks of other controllers of the role are ahead.
+	ahead []time.Duration
 	// safe roles do not crash in scenes with crashes.
 	safe bool
-	// records: the role reads or writes the records of cases or holds. recordings: it does so with audio and its parts.
-	records, recordings bool
+	// records: the role reads or writes the records of cases. holds: those of holds. recordings: audio and its parts.
+	records, holds, recordings bool
 }
 
 // part is what a role has: a Service and a Controller of its own, and the message as it was shown to somebody before its caller was forgotten.
@@ -68,7 +72,7 @@ type part struct {
 	x      voicemail.Message
 	hold   gdpr.HoldID
 	master storage.Store
-	value  any
+	ahead  []*gdpr.Controller
 }
 
 func (p *part) box(id voicemail.MailboxID) voicemail.Mailbox { return p.svc.Mailbox(id) }
@@ -77,8 +81,8 @@ func (p *part) box(id voicemail.MailboxID) voicemail.Mailbox { return p.svc.Mail
 type scene struct {
 	start
 	roles []role
-	// bend is what the scenes that break a rule do to the master region of a role.
-	bend map[string]func(storage.Store) storage.Store
+	// bend is what the scenes that break a rule do to the regions of a role.
+	bend map[string]func(region string, st storage.Store) storage.Store
 
 	space keys.Space
 	made  []*memstore.Store
@@ -104,7 +108,12 @@ func (s *scene) stores() []string {
 }
 
 // part opens what a role works with.
-func (s *scene) part(ctx context.Context, w *interleave.World, r role, ahead time.Duration) (*part, error) {
+func (s *scene) part(ctx context.Context, w *interleave.World, r role) (*part, error) {
+	return s.partAhead(ctx, w, r, 0, 0)
+}
+
+// partAhead opens the n-th of what a role works with, whose clock is ahead of the others'.
+func (s *scene) partAhead(ctx context.Context, w *interleave.World, r role, n int64, ahead time.Duration) (*part, error) {
 	p := &part{hold: s.hold}
 	regions := voicemail.Regions{Master: "main", Local: "main", Stores: map[string]storage.Store{}}
 	if r.local != "" {
@@ -116,15 +125,15 @@ func (s *scene) part(ctx context.Context, w *interleave.World, r role, ahead tim
 			if r.name == "pending deposit" {
 				st = unreachable{st}
 			}
-			if bend := s.bend[r.name]; bend != nil {
-				st = bend(st)
-			}
 			name, p.master = regions.Master, st
+		}
+		if bend := s.bend[r.name]; bend != nil {
+			st = bend(name, st)
 		}
 		regions.Stores[name] = st
 	}
 	var err error
-	if p.svc, err = voicemail.ServiceIn(ctx, regions, w.Seed(), func() time.Time { return time.Now().Add(ahead) }); err != nil {
+	if p.svc, err = voicemail.ServiceIn(ctx, regions, w.Seed()+n*256, func() time.Time { return time.Now().Add(ahead) }); err != nil {
 		return nil, err
 	}
 	if s.x != nil {
@@ -141,9 +150,9 @@ func (s *scene) setUp(ctx context.Context, w *interleave.World) error {
 		s.raw[name] = s.made[i]
 	}
 	s.made = nil
-	p, err := s.part(ctx, w, role{}, 0)
+	p, err := s.part(ctx, w, role{})
 	if err == nil && s.regions {
-		p, err = s.part(ctx, w, role{local: region2}, 0)
+		p, err = s.part(ctx, w, role{local: region2})
 	}
 	if err != nil {
 		return err
@@ -154,6 +163,9 @@ func (s *scene) setUp(ctx context.Context, w *interleave.World) error {
 		}
 	}
 	opts := &voicemail.DepositOptions{ID: voicemail.MsgX, Caller: voicemail.Caller(), Urgent: s.marked}
+	if s.pending {
+		opts.Caller = voicemail.ParseCallerID("+1 555 010 0199")
+	}
 	if s.expired {
 		opts.Expires = time.Now().Add(30 * time.Minute)
 	}
@@ -176,6 +188,9 @@ func (s *scene) setUp(ctx context.Context, w *interleave.World) error {
 		}
 	}
 	time.Sleep(time.Hour)
+	if s.old {
+		time.Sleep(48 * time.Hour)
+	}
 	if s.forgotten {
 		if _, err := p.gdpr.ForgetMe(ctx, request(caseID)); err != nil {
 			return err
@@ -187,16 +202,14 @@ func (s *scene) setUp(ctx context.Context, w *interleave.World) error {
 		}
 		time.Sleep(window)
 	}
-	if s.decided {
-		bend := s.bend
-		s.bend = map[string]func(storage.Store) storage.Store{"setup": func(st storage.Store) storage.Store { return &cutOff{st, "." + keys.Gone} }}
-		cut, err := s.part(ctx, w, role{name: "setup"}, 0)
-		s.bend = bend
-		if err != nil {
+	if s.accepted {
+		if err := s.cut(ctx, w, "."+keys.Forget, func(p *part) error { _, err := p.gdpr.ForgetMe(ctx, request(caseID)); return err }); err != nil {
 			return err
 		}
-		if _, err := cut.gdpr.Sweep(ctx); !errors.Is(err, interleave.ErrCrashed) {
-			return fmt.Errorf("the sweep was not cut off: %w", err)
+	}
+	if s.decided {
+		if err := s.cut(ctx, w, "."+keys.Gone, func(p *part) error { _, err := p.gdpr.Sweep(ctx); return err }); err != nil {
+			return err
 		}
 	}
 	if s.erased {
@@ -237,7 +250,15 @@ func (s *scene) scenario() interleave.Scenario {
 		sc.Ops = append(sc.Ops, interleave.Op{
 			Name: r.name, CanCrash: !r.safe,
 			Prepare: func(ctx context.Context, w *interleave.World) error {
-				p, err := s.part(ctx, w, r, 0)
+				p, err := s.part(ctx, w, r)
+				for i, ahead := range r.ahead {
+					if err == nil {
+						var other *part
+						if other, err = s.partAhead(ctx, w, r, int64(i+1), ahead); err == nil {
+							p.ahead = append(p.ahead, other.gdpr)
+						}
+					}
+				}
 				if err == nil && r.ready != nil {
 					err = r.ready(ctx, p)
 				}
@@ -253,7 +274,7 @@ func (s *scene) scenario() interleave.Scenario {
 // later is what happens after a scene: the shipped schedule, until all that is due was carried out; then holds are released, and that is carried out, too; Maintain
 // takes away what crashes left.
 func (s *scene) later(ctx context.Context, w *interleave.World) (any, error) {
-	p, err := s.part(ctx, w, role{}, 0)
+	p, err := s.part(ctx, w, role{})
 	if err != nil {
 		return nil, err
 	}
@@ -298,6 +319,20 @@ func (s *scene) later(ctx context.Context, w *interleave.World) (any, error) {
 		return nil, err
 	}
 	return nil, nil
+}
+
+// cut does something whose process crashes before it creates a certain name.
+func (s *scene) cut(ctx context.Context, w *interleave.World, before string, do func(p *part) error) error {
+	bend := s.bend
+	s.bend = map[string]func(string, storage.Store) storage.Store{"setup": func(_ string, st storage.Store) storage.Store { return &cutOff{st, before} }}
+	p, err := s.part(ctx, w, role{name: "setup"})
+	s.bend = bend
+	if err == nil {
+		if err = do(p); errors.Is(err, interleave.ErrCrashed) {
+			return nil
+		}
+	}
+	return fmt.Errorf("it was not cut off: %w", err)
 }
 
 // cutOff is the region of a process that crashes before it creates a certain name.

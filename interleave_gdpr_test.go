@@ -20,8 +20,10 @@ func explore(t *testing.T, s start, roles ...role) {
 	})
 }
 
-// pairs explores each of some roles with each of these and of the others.
+// pairs explores each of some roles with each of these and of the others, with a crash of one of them.
 func pairs(t *testing.T, s start, some []role, others ...role) {
+	t.Helper()
+	s.crashes = 1
 	for i, a := range some {
 		for _, b := range some[i+1:] {
 			explore(t, s, a, b)
@@ -34,49 +36,64 @@ func pairs(t *testing.T, s start, some []role, others ...role) {
 
 // handled are what agents and callers do, some of them with a message that they were shown before.
 func handled() []role {
-	return []role{deposits(), depositsAgain(), copies(), moves(), transcribes(), marksRead(), deletes(), counts(), lists(), finds(), plays()}
+	return []role{deposits(), depositsAgain(), copies(), transcribes(), marksRead(), deletes(), counts(), lists(), finds(), plays()}
 }
 
+func anotherCase() role { return forgetting("another case", otherID) }
+
 func TestEveryInterleavingOfAForgetKeepsTheInvariants(t *testing.T) {
-	for _, crashes := range []int{0, 1} {
-		t.Run([]string{"no crash", "a crash"}[crashes], func(t *testing.T) {
-			forgetsToo := forgetting("forget too", caseID)
-			other := forgetting("another case", otherID)
-			pairs(t, start{crashes: crashes}, []role{forgets(), undoes(), holds(), exports()}, handled()...)
-			explore(t, start{crashes: crashes}, forgets(), forgetsToo)
-			explore(t, start{crashes: crashes}, forgets(), other)
-			explore(t, start{crashes: crashes, expired: true}, forgets(), retains())
-			explore(t, start{crashes: crashes, expired: true}, holds(), retains())
-			explore(t, start{crashes: crashes, held: true}, forgets(), releases())
-		})
+	pairs(t, start{}, []role{forgets(), holds(), exports()}, handled()...)
+	pairs(t, start{}, []role{undoes()}, forgets())
+	pairs(t, start{}, []role{moves()}, holds())
+	pairs(t, start{}, []role{forgets()}, anotherCase())
+	pairs(t, start{expired: true}, []role{retains()}, forgets(), holds())
+	pairs(t, start{held: true}, []role{releases()}, forgets(), deletes(), moves())
+	explore(t, start{}, forgets(), forgetting("forget too", caseID))
+	explore(t, start{accepted: true}, sweeps(), moves())
+	explore(t, start{accepted: true, crashes: 1}, sweeps(), undoes())
+	explore(t, start{accepted: true, crashes: 1}, sweeps(), copies())
+	for _, reader := range []role{counts(), lists()} {
+		explore(t, start{forgotten: true, pageSize: 1}, sweeps(), reader)
 	}
 }
 
 func TestEveryInterleavingOfWhatIsDueKeepsTheInvariants(t *testing.T) {
-	for _, crashes := range []int{0, 1} {
-		t.Run([]string{"no crash", "a crash"}[crashes], func(t *testing.T) {
-			s := start{crashes: crashes, forgotten: true}
-			other := forgetting("another case", otherID)
-			pairs(t, s, []role{sweeps(), undoes(), forgets(), other, holds(), exports()}, handled()...)
-			explore(t, start{crashes: crashes, forgotten: true, held: true}, sweeps(), sweepsToo())
-			explore(t, start{crashes: crashes, forgotten: true, decided: true}, sweeps(), sweepsToo())
-			s.expired = true
-			for _, r := range []role{sweeps(), undoes(), forgets(), holds(), exports()} {
-				explore(t, s, r, retains())
-			}
-			s = start{crashes: crashes, forgotten: true, held: true}
-			for _, r := range []role{sweeps(), undoes(), forgets(), holds(), exports(), deletes(), moves(), copies()} {
-				explore(t, s, releases(), r)
-			}
-		})
-	}
+	pairs(t, start{forgotten: true}, []role{sweeps(), undoes()}, append(handled(), moves(), forgets(), holds(), exports())...)
+	pairs(t, start{forgotten: true}, []role{forgets(), holds(), exports()}, marksRead(), copies(), depositsAgain(), plays())
+	pairs(t, start{forgotten: true}, []role{anotherCase()}, undoes(), forgets())
+	pairs(t, start{forgotten: true, marked: true}, []role{undoes()}, holds(), marksRead(), exports())
+	pairs(t, start{forgotten: true, expired: true}, []role{retains()}, undoes(), forgets(), holds(), exports())
+	pairs(t, start{forgotten: true, held: true}, []role{releases()}, sweeps(), undoes(), forgets(), holds(), exports(), deletes(), moves(), copies())
+	pairs(t, start{forgotten: true, held: true}, []role{sweeps()}, sweepsToo())
+	explore(t, start{forgotten: true, decided: true}, sweeps(), sweepsToo())
+	explore(t, start{forgotten: true, held: true}, sweeps(), anotherCase())
+	explore(t, start{forgotten: true, expired: true}, sweeps(), retains())
 }
 
 func TestEveryInterleavingOfAReceiptKeepsTheInvariants(t *testing.T) {
-	for _, crashes := range []int{0, 1} {
-		t.Run([]string{"no crash", "a crash"}[crashes], func(t *testing.T) {
-			s := start{crashes: crashes, forgotten: true, erased: true}
-			pairs(t, s, []role{sweeps()}, append(handled(), sweepsToo(), undoes(), forgets(), forgetting("another case", otherID), holds(), exports(), retains())...)
-		})
-	}
+	pairs(t, start{forgotten: true, erased: true}, []role{sweeps()}, append(handled(), moves(), undoes(), forgets(), anotherCase(), holds(), exports(), retains())...)
+	explore(t, start{forgotten: true, erased: true}, sweeps(), sweepsToo())
+}
+
+func TestEveryInterleavingInTwoRegionsKeepsTheInvariants(t *testing.T) {
+	waits := start{regions: true, pending: true}
+	pairs(t, waits, []role{syncs()}, forgets(), exports())
+	waits.old = true
+	pairs(t, waits, []role{syncs()}, retains())
+	waits.old, waits.forgotten = false, true
+	pairs(t, waits, []role{syncs()}, sweeps(), undoes(), exports())
+	waits.erased = true
+	pairs(t, waits, []role{syncs()}, sweeps())
+	pairs(t, start{regions: true}, []role{forgets()}, depositsPending())
+	pairs(t, start{regions: true, forgotten: true}, []role{sweeps()}, undoes(), holds(), depositsPending(), depositsAgain(), marksRead(), copies(), transcribes())
+}
+
+func TestEveryInterleavingOfThreeKeepsTheInvariants(t *testing.T) {
+	explore(t, start{forgotten: true, decided: true}, holds(), erases("sweep"), erases("second sweep"))
+	explore(t, start{forgotten: true, held: true}, sweeps(), holds(), releases())
+	explore(t, start{forgotten: true, expired: true}, erases("sweep"), retains(), holds())
+	explore(t, start{forgotten: true, held: true}, undoes(), sweeps(), sweepsToo())
+	explore(t, start{forgotten: true}, undoes(), sweeps(), copies())
+	explore(t, start{}, forgets(), undoes(), copies())
+	explore(t, start{accepted: true}, sweeps(), copies(), transcribes())
 }
