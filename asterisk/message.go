@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"path"
 	"strings"
 	"time"
 
@@ -104,8 +105,9 @@ func (m *message) bring(ctx context.Context) (present bool, err error) {
 	return false, m.deposit(ctx, box)
 }
 
-// read reads everything that the message's identity is made of. The text is read before the recording is opened and again behind its end: the server gives files the
-// names of others, and what has the same text before and after has no other's recording.
+// read reads everything that the message's identity is made of. A server that goes on gives files the names of others, recording first, text second, the one over
+// the other or after it was removed, and holds a lock meanwhile. So the text is read before the recording is opened, and again after a look at
+// the lock: what has the same text then, and is not locked in between, has no other's recording.
 func (m *message) read(ctx context.Context) error {
 	before, err := m.readText()
 	if err != nil {
@@ -132,11 +134,25 @@ func (m *message) read(ctx context.Context) error {
 	if m.received.Unix() <= 0 || m.received.Sub(m.Now()) > maxAhead {
 		return refusal{why: BadTime}
 	}
+	if m.locked() {
+		return refusal{why: InProgress}
+	}
 	after, err := m.readText()
 	if err != nil || !bytes.Equal(before, after) {
 		return refusal{InProgress, errChanged}
 	}
 	return nil
+}
+
+// locked reports whether the server has locked the folder, in the one or the other way that it knows. A lock that a crash left is ignored.
+func (m *message) locked() bool {
+	for _, name := range []string{".lock", "lock"} {
+		info, err := fs.Stat(m.spool, path.Join(path.Dir(m.path(m.it)), name))
+		if err == nil && m.Now().Sub(info.ModTime()) < settling {
+			return true
+		}
+	}
+	return false
 }
 
 // maxAhead is how far the clock of the server may be ahead of ours.

@@ -119,9 +119,6 @@ func (im *importer) folder(ctx context.Context, at Item) error {
 		return nil
 	}
 	for _, stem := range sorted(messages) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		it := at
 		it.Name = stem
 		if !ok {
@@ -254,5 +251,6 @@ func (fs files) settled(now time.Time) bool {
 	return true
 }
 
-// settling is how long a server may take from the first to the last byte of what it writes into a folder. Recordings are made elsewhere, and moved.
+// settling is how long a server may take from the first to the last byte of what it writes into a folder, and hold a lock of it. Recordings are made
+// elsewhere, and moved.
 const settling = 2 * time.Minute
