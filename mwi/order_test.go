@@ -190,3 +190,24 @@ func TestInEveryOrderNoOlderStateIsToldAfterANewerOneAndTheLastOneIsTold(t *test
 		require.Greater(t, n, 100, fmt.Sprintf("%+v", start))
 	}
 }
+
+func TestWhatIsToldFirstWasCountedAfterSubscribe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPublisher(nil)
+		defer p.Close()
+		value := make(chan int) // what a count finds, which by then may be old
+		p.Start(counter(func(context.Context, voicemail.MailboxID) (Counts, error) { return Counts{New: <-value}, nil }))
+		var early, late pad
+		subscribe(t, p, &early, "5001")
+		synctest.Wait() // it has looked and is on its way back
+		subscribe(t, p, &late, "5001")
+		value <- 1
+		synctest.Wait()
+		assert.Equal(t, []string{"5001 1/0 (0/0)"}, early.take())
+		assert.Empty(t, late.take())
+		value <- 2
+		synctest.Wait()
+		assert.Equal(t, []string{"5001 2/0 (0/0)"}, early.take())
+		assert.Equal(t, []string{"5001 2/0 (0/0)"}, late.take())
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,4 +232,49 @@ func TestWatchOptionsThatCannotBeRightAreRefused(t *testing.T) {
 	for _, o := range []WatchOptions{{Interval: -1}, {Busy: -1}, {Interval: time.Second, Busy: 2 * time.Second}, {Busy: time.Hour}} {
 		assert.ErrorIs(t, p.Watch(t.Context(), &o), voicemail.ErrInvalid, "%+v", o)
 	}
+}
+
+func TestAnEventIsCountedAtOnceHoweverLongWatchWouldWait(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, p *Publisher, s *shelf) {
+		var told pad
+		stop := watch(t, p, &WatchOptions{Interval: time.Hour})
+		subscribe(t, p, &told, "5001")
+		pass(time.Minute)
+		told.take()
+		s.set("5001", 1)
+		p.Observe(read("5001"))
+		synctest.Wait()
+		assert.Equal(t, []string{"5001 1/0 (0/0)"}, told.take())
+		s.take()
+		p.Observe(read("5001"))
+		pass(time.Minute / 2)
+		p.Observe(read("5001"))
+		pass(time.Minute / 2)
+		assert.Len(t, s.take(), 2, "and no later than its gap")
+		require.ErrorIs(t, stop(), context.Canceled)
+	})
+}
+
+func TestAMailboxIsForgottenThoughItIsBeingCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPublisher(nil)
+		var counts atomic.Int32
+		ready := make(chan struct{})
+		p.Start(counter(func(context.Context, voicemail.MailboxID) (Counts, error) {
+			counts.Add(1)
+			<-ready
+			return Counts{}, errDown
+		}))
+		stop := watch(t, p, nil)
+		var told pad
+		cancel := subscribe(t, p, &told, "5001", "5002")
+		synctest.Wait()
+		cancel()
+		close(ready)
+		pass(time.Hour)
+		assert.EqualValues(t, 2, counts.Load())
+		assert.Equal(t, held{}, p.held())
+		require.NoError(t, p.Close())
+		require.ErrorIs(t, stop(), ErrClosed)
+	})
 }
