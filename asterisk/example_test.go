@@ -2,9 +2,7 @@ package asterisk_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
 
@@ -35,21 +33,24 @@ func writeExample(dir string) error {
 
 func ExampleImport() {
 	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		log.Fatal(err)
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = writeExample(dir)
 	}
-	defer os.RemoveAll(dir)
-	if err := writeExample(dir); err != nil {
-		log.Fatal(err)
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
 	ctx := context.Background()
 	svc, err := voicemail.Open(ctx, voicemail.OneRegion(memstore.New(nil)), nil)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	spool, err := os.OpenRoot(dir) // /var/spool/asterisk/voicemail
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer spool.Close()
 	for range 2 {
@@ -59,22 +60,18 @@ func ExampleImport() {
 			},
 		})
 		if err != nil {
-			log.Print(err) // run it again, and it goes on
+			fmt.Println(err) // run it again, and it goes on
 		}
 		for _, it := range report.Items {
-			line, err := json.Marshal(it)
-			if err != nil {
-				log.Fatal(err)
-			}
-			fmt.Println(string(line))
+			fmt.Printf("%s/%s/%s/%s: %s %q\n", it.Context, it.Mailbox, it.Folder, it.Name, it.Outcome, it.Reason)
 		}
 	}
 	counts, err := svc.Mailbox("8000").Counts(ctx)
 	fmt.Println(counts.New, err)
 	// Output:
-	// {"context":"default","mailbox":"8000","folder":"INBOX","name":"msg0000","outcome":"imported","to":"8000","message":"01916cd4-7a70-7e4c-ab8b-e966b0be94d0"}
-	// {"context":"default","mailbox":"8000","folder":"INBOX","name":"msg0001","outcome":"failed","reason":"no-recording","to":"8000"}
-	// {"context":"default","mailbox":"8000","folder":"INBOX","name":"msg0000","outcome":"present","to":"8000","message":"01916cd4-7a70-7e4c-ab8b-e966b0be94d0"}
-	// {"context":"default","mailbox":"8000","folder":"INBOX","name":"msg0001","outcome":"failed","reason":"no-recording","to":"8000"}
+	// default/8000/INBOX/msg0000: imported ""
+	// default/8000/INBOX/msg0001: failed "no-recording"
+	// default/8000/INBOX/msg0000: present ""
+	// default/8000/INBOX/msg0001: failed "no-recording"
 	// 1 <nil>
 }

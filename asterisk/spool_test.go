@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -211,9 +212,8 @@ func traps() []trap {
 			s.put("default/8005/INBOX/msg0001.wav", wav("stub"))
 		}},
 		{"of an old version, without msg_id and with macrocontext", func(s *spool) {
-			text := string(envelope(next(), "5551001", "macrocontext=macro-vm"))
-			text = text[:strings.Index(text, "msg_id=")] + text[strings.Index(text, "flag="):]
-			s.put("default/8005/INBOX/msg0002.txt", []byte(text))
+			text := envelope(next(), "5551001", "macrocontext=macro-vm")
+			s.put("default/8005/INBOX/msg0002.txt", regexp.MustCompile("msg_id=.*\n").ReplaceAll(text, nil))
 			s.put("default/8005/INBOX/msg0002.wav", wav("old"))
 		}},
 		{"CR LF, spaces, a byte order mark, capitals, => and keys twice", func(s *spool) {
@@ -311,7 +311,7 @@ func trapSpool(t *testing.T) *spool {
 func (s *spool) tree() string {
 	s.t.Helper()
 	var b strings.Builder
-	require.NoError(s.t, filepath.WalkDir(s.dir, func(name string, e fs.DirEntry, err error) error {
+	require.NoError(s.t, filepath.WalkDir(s.dir, func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

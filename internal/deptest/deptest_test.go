@@ -14,7 +14,7 @@ func TestTheModuleLinksWhatItMayOnly(t *testing.T) {
 	Check(t, module+"/...",
 		Rule{
 			Packages: []string{
-				module, module + "/storage", module + "/mwi/...", module + "/gdpr/...",
+				module, module + "/storage", module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/...",
 				module + "/storage/pvstore/...", module + "/storage/memstore/...", module + "/storage/faultstore/...",
 			},
 			Only: []string{module + "/...", "github.com/google/uuid"},
@@ -33,11 +33,11 @@ func TestTheModuleLinksWhatItMayOnly(t *testing.T) {
 		},
 		Rule{
 			Packages: []string{module},
-			Forbid:   []string{module + "/mwi/...", module + "/gdpr/..."},
-			Why:      "imports run one way: notification and erasure stand on the mailboxes, which do without them",
+			Forbid:   []string{module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/..."},
+			Why:      "imports run one way: notification, erasure and migration stand on the mailboxes, which do without them",
 		},
 		Rule{
-			Packages: []string{module, module + "/mwi/...", module + "/gdpr/..."},
+			Packages: []string{module, module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/..."},
 			Forbid: []string{
 				module + "/storage/pvstore/...", module + "/storage/memstore/...", module + "/storage/faultstore/...",
 				module + "/storage/blobstore/...", module + "/storage/s3store/...", module + "/storage/storagetest/...",
