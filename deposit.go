@@ -216,13 +216,18 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 		return deposited{}, d.abandon(ctx, err)
 	}
 	msg, err := d.settle(ctx, live, lookErr, indexErr)
-	switch {
-	case err == nil:
-		return msg, nil
-	case d.m.svc.regions.Local != d.m.svc.regions.Master && d.m.svc.unreachable(ctx, err):
-		return d.putOff(ctx, err)
-	case d.committing: // what may yet be committed keeps its audio; Maintain takes away what was not
-		return deposited{}, err
+	if s := d.m.svc; err != nil && s.regions.Local != s.regions.Master {
+		switch {
+		case s.unreachable(ctx, err):
+			return d.putOff(ctx, err)
+		case !d.fresh && errors.Is(err, errStale): // what has waited for so long is in no danger
+			if waits, _ := d.waiting(ctx); waits.message != nil {
+				return waits, nil
+			}
+		}
+	}
+	if err == nil || d.committing { // what may yet be committed keeps its audio; Maintain takes away what was not
+		return msg, err
 	}
 	return deposited{}, d.abandon(ctx, err)
 }
@@ -238,6 +243,11 @@ func (d *deposit) settle(ctx context.Context, live bool, lookErr, indexErr error
 		}
 	}
 	err := indexErr
+	if errors.Is(err, errStale) {
+		if gone := d.m.svc.tombstone(ctx, d.meta.ID); gone != nil { // what an attempt of long ago left says nothing then
+			err = gone
+		}
+	}
 	if err == nil && !live {
 		err = d.admit(ctx)
 	}
