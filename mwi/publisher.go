@@ -106,7 +106,7 @@ func (p *Publisher) Recount() {
 }
 
 // Subscribe tells n the state of a mailbox, now and whenever it changes, until cancel is called. It does not wait for the storage: the first state is
-// counted after Subscribe, and told as soon as that succeeds. The mailbox need not exist.
+// counted after Subscribe, within Options.Gap, and told as soon as that succeeds. The mailbox need not exist.
 //
 // After cancel has returned no Notify begins; one that is under way may still go on. Errors: ErrClosed; voicemail.ErrInvalid without a mailbox or a Notifier.
 func (p *Publisher) Subscribe(mailbox voicemail.MailboxID, n Notifier) (cancel func(), err error) {
