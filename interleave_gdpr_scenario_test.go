@@ -324,7 +324,7 @@ func (s *scene) later(ctx context.Context, w *interleave.World) (any, error) {
 // cut does something whose process crashes before it creates a certain name.
 func (s *scene) cut(ctx context.Context, w *interleave.World, before string, do func(p *part) error) error {
 	bend := s.bend
-	s.bend = map[string]func(string, storage.Store) storage.Store{"setup": func(_ string, st storage.Store) storage.Store { return &cutOff{st, before} }}
+	s.bend = map[string]func(string, storage.Store) storage.Store{"setup": func(_ string, st storage.Store) storage.Store { return &crashing{st, before} }}
 	p, err := s.part(ctx, w, role{name: "setup"})
 	s.bend = bend
 	if err == nil {
@@ -335,13 +335,13 @@ func (s *scene) cut(ctx context.Context, w *interleave.World, before string, do 
 	return fmt.Errorf("it was not cut off: %w", err)
 }
 
-// cutOff is the region of a process that crashes before it creates a certain name.
-type cutOff struct {
+// crashing is the region of a process that crashes before it creates a certain name.
+type crashing struct {
 	storage.Store
 	before string
 }
 
-func (c *cutOff) Create(ctx context.Context, key string, body io.ReadSeeker, opts *storage.CreateOptions) (storage.Info, error) {
+func (c *crashing) Create(ctx context.Context, key string, body io.ReadSeeker, opts *storage.CreateOptions) (storage.Info, error) {
 	if strings.Contains(key, c.before) {
 		return storage.Info{}, interleave.ErrCrashed
 	}
