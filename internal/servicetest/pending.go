@@ -25,6 +25,7 @@ func pendingRules() []rule {
 		{"ARetryOfAPendingDepositIsTheSameMessage", "the switch that lost the reply deposits again", pendingRetry},
 		{"AnotherRecordingUnderThePendingIDIsRefused", "one of the two would be lost", pendingConflict},
 		{"ARetryThatReachesTheMasterRegionLeavesOneMessage", "the outage ends between the two attempts", pendingRetryAfter},
+		{"APendingDepositComesInAsAnotherSystemHadIt", "an import goes on during an outage", pendingImported},
 		{"ARetryInAnotherRegionLeavesOneMessage", "the switch fails over to the other region and deposits again", pendingRetryElsewhere},
 		{"AnIDOfLongAgoDoesNotWait", "what an attempt of long ago left may be taken for garbage any time", pendingOld},
 		{"LimitsHoldDuringAnOutageToo", "a line that was never hung up fills a region, too", pendingLimits},
@@ -32,6 +33,18 @@ func pendingRules() []rule {
 		{"NoAudioLiesInARegionThatNobodyRecorded", "a forget request does not know of it", pendingUnrecorded},
 		{"AnotherIndexKeyIsFoundOutAfterTheOutage", "half of the index under another key is half a search", pendingOtherKey},
 	}
+}
+
+func pendingImported(e *env) {
+	w := newWorld(e)
+	received := w.clock.now().AddDate(-2, 0, 0).UTC()
+	msg := w.pending(w.in("us"), "5001", noise(99), &voicemail.DepositOptions{Caller: number(), Read: true, Trashed: true, ReceivedAt: received})
+	require.Equal(e, voicemail.State{Pending: true, Read: true, Trashed: true}, msg.State())
+	w.sync()
+	now := w.again(msg)
+	require.True(e, now.State().Read)
+	require.True(e, now.State().Trashed)
+	require.True(e, now.Envelope().ReceivedAt.Equal(received))
 }
 
 func pendingWaits(e *env) {
