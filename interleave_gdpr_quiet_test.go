@@ -84,7 +84,8 @@ func (q *quietCalls) failed() error {
 // alone reports whether no other role reads or writes the name, which must be that of a record, a hold or a recording.
 func (s *quietStore) alone(name string) bool {
 	space := s.scene.space
-	kind, works := "", func(role) bool { return false }
+	var kind string
+	var works func(role) bool
 	switch {
 	case strings.HasPrefix(name, space.Holds()):
 		kind, works = "holds", func(r role) bool { return r.holds }
