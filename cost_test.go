@@ -272,13 +272,13 @@ func TestCostsAreKept(t *testing.T) {
 			}
 		}, cost{list: 3, trips: 3}, "one for all and one for each of two"},
 		{"open", func(s *shop) func() { return s.reopen }, cost{open: 1, stat: 1, trips: 2}, "the key, and is the region recorded?"},
-		{"ping", func(s *shop) func() { return func() { s.ok(s.svc.Ping(s.t.Context())) } }, cost{list: 1, trips: 1}, "of a storage that cannot ping"},
+		{"ping", func(s *shop) func() { return func() { s.ok(s.svc.Ping(s.t.Context())) } }, cost{create: 1, open: 1, delete: 1, trips: 3}, "of a storage that cannot ping by itself"},
 		{"maintain with nothing to do", func(s *shop) func() {
 			for range 5 {
 				s.message()
 			}
 			return func() { _, err := s.svc.Maintain(s.t.Context()); s.ok(err) }
-		}, cost{list: 5, trips: 5}, "mailboxes, each of the two, audio, index"},
+		}, cost{list: 8, trips: 8}, "pending deposits, mailboxes, each of the two, audio, probes, index, owners"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inShop(t, func(s *shop) {
