@@ -50,7 +50,6 @@ func limitCounts(e *env) {
 
 func limitEvents(e *env) {
 	s := e.scene()
-	c := e.controller()
 	watcher := e.open(e.place.Master)
 	var wrong []string
 	look := func(ev voicemail.Event, visible bool) {
@@ -72,7 +71,7 @@ func limitEvents(e *env) {
 			}
 		}
 	})
-	c = e.controllerOf(watched)
+	c := e.controllerOf(watched)
 	e.events.reset()
 	e.forget(c, request("c1", s.number))
 	require.Equal(e, s.places(), e.events.of(voicemail.EventRestricted), "each message is told of once")
