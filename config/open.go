@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/storage"
@@ -14,8 +15,12 @@ import (
 
 // Open opens the storage of every region. The result serves all tenants; the caller closes its Stores.
 //
-// A volume is one region, "main" in every cluster that mounts it; [pvstore.Init] must have prepared it. Containers and buckets exist already. Each
-// storage must answer now: the error of one that does not names its region, is the driver's, and the others are closed again.
+// A volume is one region, "main" in every cluster that mounts it; [pvstore.Init] must have prepared it. Containers and buckets exist already.
+//
+// The current region must answer now. Another one that does not (storage.ErrUnavailable), within 10 seconds, keeps nobody from the rest: its Store is opened by the first call
+// that finds it answering, every call until then returns the error that names the region, and until then it has no capabilities (see [storage.As]). With the master
+// region down, messages are taken all the same: see [voicemail.Service.Sync]. Any other error, as of a key that is refused, names its region, is the driver's, and the other
+// storages are closed again.
 func (c *Config) Open(ctx context.Context) (voicemail.Regions, error) {
 	if err := c.Check(); err != nil {
 		return voicemail.Regions{}, err
@@ -34,7 +39,7 @@ func (c *Config) Open(ctx context.Context) (voicemail.Regions, error) {
 		if p.region.BucketRegion == "" {
 			p.region.BucketRegion = name
 		}
-		s, err := p.open(ctx)
+		s, err := p.openSoon(ctx, name == c.CurrentRegion)
 		if err != nil {
 			for _, opened := range regions.Stores {
 				err = errors.Join(err, opened.Close())
@@ -73,6 +78,23 @@ func fileNames(prefix string, r Region) files {
 		}
 	}
 	return f
+}
+
+// openWithin is how long a region that is not the current one has to answer at the start.
+const openWithin = 10 * time.Second
+
+// openSoon opens the place, or lets it be opened later if that is possible and it does not answer.
+func (p place) openSoon(ctx context.Context, now bool) (storage.Store, error) {
+	if now {
+		return p.open(ctx)
+	}
+	bounded, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	s, err := p.open(bounded)
+	if err != nil && ctx.Err() == nil && (bounded.Err() != nil || errors.Is(err, storage.ErrUnavailable)) {
+		return &lateStore{open: p.open}, nil
+	}
+	return s, err
 }
 
 func (p place) open(ctx context.Context) (storage.Store, error) {
