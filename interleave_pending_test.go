@@ -268,7 +268,7 @@ func checkWaiting(state *interleave.State, ops []waiter, acknowledged, final boo
 			for _, may := range op.may {
 				ok = ok || errors.Is(r.Err, may)
 			}
-			if !ok && !(op.name == "sync" && (errors.Is(r.Err, storage.ErrUnavailable) || away)) {
+			if cut := op.name == "sync" && (away || errors.Is(r.Err, storage.ErrUnavailable)); !ok && !cut {
 				return fmt.Errorf("%s: %w", op.name, r.Err)
 			}
 			continue

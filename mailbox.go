@@ -29,6 +29,10 @@ type Mailbox interface {
 	// Deposit stores the recording that audio reads to its end as a new message. When it returns, the message is durable, counted, and
 	// found by its caller. nil opts are the defaults.
 	//
+	// If the master region cannot be reached and is not the local one, the message becomes durable in the local region, its State says Pending, and Service.Sync
+	// brings it into its mailbox, which nobody could ask: it comes in also if that is disabled or full, and waits if it does not exist. Options with an ID whose own time is
+	// more than 12 hours back are not taken so.
+	//
 	// Once it has begun to read audio, every error is a [*DepositError], which gives the recording back; what else it says, errors.Is tells: ErrDisabled,
 	// ErrMailboxFull, ErrTooLarge, ErrEmpty, ErrGone, ErrConflict, or an error of the storage or of audio.
 	Deposit(ctx context.Context, audio io.Reader, opts *DepositOptions) (Message, error)

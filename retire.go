@@ -37,7 +37,7 @@ func (s *Service) Regions(ctx context.Context) ([]RegionInfo, error) {
 	return list, nil
 }
 
-// ErrRegionInUse: RetireRegion of a region that something of the tenant is left in; the error is a [*RegionInUseError].
+// ErrRegionInUse is for a region that cannot be retired, since something of the tenant is left there; the error is a [*RegionInUseError].
 var ErrRegionInUse = errors.New("region is in use")
 
 // RegionInUseError says what is left of the tenant in a region. It wraps [ErrRegionInUse].
