@@ -70,9 +70,7 @@ func (e *Error) Error() string {
 	if e.Region != "" {
 		fmt.Fprintf(&b, " (region %s)", e.Region)
 	}
-	b.WriteString(": ")
-	b.WriteString(e.Err.Error())
-	return b.String()
+	return strings.TrimPrefix(b.String()+": ", " ") + e.Err.Error() // a part of an operation has no name
 }
 
 // Unwrap returns the cause.

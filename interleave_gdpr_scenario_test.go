@@ -36,7 +36,7 @@ type start struct {
 
 // The times of what has happened.
 const (
-	window   = 23 * time.Hour
+	window   = gdpr.DefaultWindow
 	caseID   = "case 1"
 	otherID  = "case 2"
 	actor    = "officer"

@@ -1,6 +1,7 @@
 package voicemail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -155,13 +156,19 @@ func (p *private) Discover(ctx context.Context, s privacy.Subject, tags bool, ac
 		if len(fresh) == 0 {
 			return d.failures(nil)
 		}
-		errs := make([]error, len(fresh))
-		p.parallel(len(fresh), func(i int) {
-			ours, err := d.inspect(ctx, fresh[i])
-			if err == nil && ours {
-				err = act(ctx, fresh[i])
+		messages := byID(fresh)
+		errs := make([]error, len(messages))
+		p.parallel(len(messages), func(i int) {
+			// Where a message comes from is looked at before where it goes to (rule 3): one that has left is committed by then.
+			var failed []error
+			for _, f := range messages[i] {
+				ours, err := d.inspect(ctx, f)
+				if err == nil && ours {
+					err = act(ctx, f)
+				}
+				failed = append(failed, err)
 			}
-			errs[i] = err
+			errs[i] = errors.Join(failed...)
 		})
 		d.actErrs = appendErrors(d.actErrs, errs...)
 	}
@@ -217,10 +224,23 @@ func (d *discovery) round(ctx context.Context) ([]*found, error) {
 		d.seen[place] = true
 		list = append(list, f)
 	}
-	slices.SortFunc(list, func(a, b *found) int {
-		return strings.Compare(a.Ref.String()+a.Mailbox, b.Ref.String()+b.Mailbox)
-	})
 	return list, nil
+}
+
+// byID groups stays by message, each group in the order of its moves.
+func byID(stays []*found) [][]*found {
+	slices.SortFunc(stays, func(a, b *found) int {
+		return cmp.Or(strings.Compare(a.Ref.ID, b.Ref.ID), cmp.Compare(a.Ref.Hop, b.Ref.Hop), strings.Compare(a.Mailbox, b.Mailbox))
+	})
+	var groups [][]*found
+	for i, f := range stays {
+		if i == 0 || f.Ref.ID != stays[i-1].Ref.ID {
+			groups = append(groups, nil)
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], f)
+	}
+	return groups
 }
 
 func (d *discovery) findPending(ctx context.Context, at func(string, keys.Ref) *found) {

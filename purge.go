@@ -138,7 +138,7 @@ func (p *private) remains(ctx context.Context, r privacy.Region, box keys.Box, r
 	if !ok {
 		return left, nil
 	}
-	for _, stem := range stems {
+	for _, stem := range append(stems, names...) {
 		for res, err := range residuer.Residue(ctx, stem) {
 			if err != nil {
 				return nil, in(r.Name, err)

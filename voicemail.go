@@ -195,10 +195,11 @@ func (s *Service) region(name string) (storage.Store, error) {
 	return nil, &Error{Region: name, Err: invalid("the region is not configured: add it to Regions.Stores")}
 }
 
-// in marks err as the region's. A nil err stays nil.
+// in marks err as the region's, unless it tells its region already. A nil err stays nil.
 func in(region string, err error) error {
-	if err == nil {
-		return nil
+	var e *Error
+	if err == nil || errors.As(err, &e) && e.Region != "" {
+		return err
 	}
 	return &Error{Region: region, Err: err}
 }

@@ -82,6 +82,16 @@ func (l caseLog) after(n int, k kind) (entry, bool) {
 	return entry{}, false
 }
 
+// of returns the log as far as it is of the forget n.
+func (l caseLog) of(n int) caseLog {
+	for i := n; i < len(l); i++ {
+		if l[i].Kind == kindForget {
+			return l[:i]
+		}
+	}
+	return l
+}
+
 // readLog reads the log of a case. It holds a few entries.
 func (c *Controller) readLog(ctx context.Context, name string) (caseLog, error) {
 	var log caseLog

@@ -18,6 +18,7 @@ import (
 const (
 	DefaultPromise  = 24 * time.Hour
 	DefaultInterval = time.Hour
+	DefaultWindow   = DefaultPromise - Settle - 5*DefaultInterval/2
 	MaxPromise      = 30 * 24 * time.Hour
 	// Settle is how long after an erasure its receipt is written at the earliest: nothing that began before the erasure can still put
 	// anything beside it by then.
@@ -26,11 +27,13 @@ const (
 
 // Options are the options of [New]. The zero value, and a nil *Options, are the defaults named below.
 type Options struct {
-	// Promise is the time from acceptance to erasure that is promised; default 24 h, at most 30 days (GDPR, Article 12(3), gives a month).
+	// Promise is the time from acceptance within which everything of the caller is gone, what the case itself records of them too; default 24 h, at most 30 days (GDPR, Article 12(3),
+	// gives a month).
 	Promise time.Duration
 	// Interval is how often Sweep runs; Run keeps to it, and so must whoever schedules Sweep. Default 1 h.
 	Interval time.Duration
-	// Window is how long a forget can be undone. Default and most: Promise less Interval, so that the sweep after its end keeps the promise.
+	// Window is how long a forget can be undone. Default and most: Promise less Settle and two and a half times Interval, which is 19 h 30 min of 24 h. After its end there is a sweep
+	// that erases within one Interval, and one that writes the receipt within another after Settle; half of one is for the sweeps themselves.
 	Window time.Duration
 	// ConfirmAbove is how many messages of one number are too many to be one person's: more than so many need Request.Confirm. Default 1,000.
 	ConfirmAbove int
@@ -56,7 +59,6 @@ func (o *Options) check() error {
 	}
 	set(&o.Promise, DefaultPromise)
 	set(&o.Interval, DefaultInterval)
-	set(&o.Window, o.Promise-o.Interval)
 	set(&o.MaxSkew, 10*time.Minute)
 	if o.ConfirmAbove == 0 {
 		o.ConfirmAbove = 1000
@@ -64,13 +66,16 @@ func (o *Options) check() error {
 	switch {
 	case o.Promise < 0 || o.Promise > MaxPromise:
 		return invalid("Promise is %v; up to %v are possible", o.Promise, MaxPromise)
-	case o.Interval >= o.Promise: // before the window, which the default makes negative then
-		return invalid("a sweep every %v cannot keep a promise of %v: run it more often (hourly is the default), or promise more", o.Interval, o.Promise)
-	case o.Interval < 0, o.Window < 0, o.ConfirmAbove < 0, o.MaxSkew < 0:
-		return invalid("an option is negative; 0 is the default")
-	case o.Window+o.Interval > o.Promise:
-		return invalid("a request that can be undone for %v may be swept as late as %v after that, which is past the promise of %v: shorten the window to %v or less, "+
-			"sweep more often, or promise more", o.Window, o.Interval, o.Promise, o.Promise-o.Interval)
+	}
+	most := o.Promise - Settle - 5*o.Interval/2
+	set(&o.Window, most)
+	switch {
+	case most <= 0:
+		return invalid("a sweep every %v cannot keep a promise of %v: there has to be one that erases, one that looks again %v later, and time for both; sweep more often (hourly is the "+
+			"default), or promise more", o.Interval, o.Promise, Settle)
+	case o.Window > most:
+		return invalid("a request that can be undone for %v is not surely gone within the promised %v, with a sweep every %v: shorten the window to %v or less, sweep more often, or "+
+			"promise more", o.Window, o.Promise, o.Interval, most)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func (c *Controller) export(ctx context.Context, req *Request, sink Sink) (*Expo
 	if err := c.accept(ctx); err != nil {
 		return nil, err
 	}
-	x := &exporting{Controller: c, sink: sink, targets: targets, files: map[string]bool{}, report: &ExportReport{CaseID: req.CaseID}}
+	x := &exporting{Controller: c, sink: sink, targets: targets, files: map[string]bool{}, seen: map[string]int{}, report: &ExportReport{CaseID: req.CaseID}}
 	for _, t := range targets {
 		x.report.phones = append(x.report.phones, t.phone)
 		if t.refused != "" {
@@ -86,23 +86,13 @@ func (c *Controller) export(ctx context.Context, req *Request, sink Sink) (*Expo
 		}
 	}
 	within := subjectOf(req, targets).within()
-	list, err := c.collect(ctx, within)
-	if err != nil {
+	if err := x.messages(ctx, req, within); err != nil {
 		return nil, err
-	}
-	list = slices.DeleteFunc(list, func(f *found) bool { return !message(f) })
-	for i, f := range list {
-		if err := x.message(ctx, f); err != nil {
-			return nil, err
-		}
-		if req.Progress != nil {
-			req.Progress(Progress{Op: "export", CaseID: req.CaseID, Done: i + 1, Total: len(list)})
-		}
 	}
 	if err := x.foreign(ctx, within); err != nil {
 		return nil, err
 	}
-	x.report.Messages = len(list)
+	x.report.Messages = len(x.seen)
 	slices.SortStableFunc(x.report.rows, func(a, b exportRow) int { return a.Phone - b.Phone })
 	return x.report, writeExportFiles(sink, req.CaseID, x.report.phones, x.report.rows, c.now())
 }
@@ -112,12 +102,55 @@ type exporting struct {
 	*Controller
 	sink    Sink
 	targets []target
-	files   map[string]bool
+	files   map[string]bool // the names that were given to the sink
+	seen    map[string]int  // the messages that are in the documents, with how often they had been moved by then
 	report  *ExportReport
 }
 
-// message writes the recording of a message, and a row for each number that it is of. Only an error of the sink, or the end of ctx, is an error.
-func (x *exporting) message(ctx context.Context, f *found) error {
+// exportRounds bounds how often a message is looked for again that was moved away just then.
+const exportRounds = 10
+
+// messages writes all messages. One that leaves its mailbox before it is read is looked for again, where it went.
+func (x *exporting) messages(ctx context.Context, req *Request, within privacy.Subject) error {
+	for range exportRounds {
+		list, err := x.collect(ctx, within)
+		if err != nil {
+			return err
+		}
+		list = slices.DeleteFunc(list, func(f *found) bool { return !message(f) })
+		missed := false
+		for _, f := range list {
+			if hop, done := x.seen[f.Ref.ID]; done && (hop != f.Ref.Hop || x.has(f)) {
+				continue // where it came from, or was before
+			}
+			written, err := x.message(ctx, f)
+			if err != nil {
+				return err
+			}
+			if missed = missed || !written; written {
+				x.seen[f.Ref.ID] = f.Ref.Hop
+			}
+			if req.Progress != nil {
+				req.Progress(Progress{Op: "export", CaseID: req.CaseID, Done: len(x.seen), Total: max(len(list), len(x.seen))})
+			}
+		}
+		if !missed {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: the caller's messages are moved too fast to be exported", storage.ErrUnavailable)
+}
+
+// has reports whether the stay is in the documents: the same ID may be in two mailboxes.
+func (x *exporting) has(f *found) bool {
+	return slices.ContainsFunc(x.report.rows, func(r exportRow) bool {
+		return string(r.Envelope.ID) == f.Ref.ID && string(r.Envelope.Mailbox) == f.Mailbox
+	})
+}
+
+// message writes the recording of a message, and a row for each number that it is of, and reports whether the message was there. Only an error of the sink, or the end of ctx, is an
+// error.
+func (x *exporting) message(ctx context.Context, f *found) (bool, error) {
 	row := exportRow{State: f.State, Restricted: len(f.Forgettings) > 0, Pending: !f.Committed}
 	row.Envelope.ID, row.Envelope.Mailbox = voicemail.MessageID(f.Ref.ID), voicemail.MailboxID(f.Mailbox)
 	problem := f.Problem
@@ -138,14 +171,14 @@ func (x *exporting) message(ctx context.Context, f *found) error {
 			problem = err
 		} else {
 			if problem, err = x.file(name, row.Envelope.ReceivedAt, body, row.Envelope.SHA256); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if errors.Is(problem, voicemail.ErrNotFound) {
-			return nil // deleted meanwhile
+			return false, ctx.Err()
 		}
 	}
-	return x.row(ctx, row, name, problem, func(t *target) bool { return t.matches(f) })
+	return true, x.row(ctx, row, name, problem, func(t *target) bool { return t.matches(f) })
 }
 
 // row adds a message to the documents.

@@ -110,7 +110,7 @@ func TestARequestThatIsNotRepeatedIsFinishedBySweeps(t *testing.T) {
 					if w.names("gdpr/subject/") > 0 && w.state() == gdpr.StateRestricted {
 						isForgotten(w, nil)
 					}
-					w.pass(23 * time.Hour)
+					w.pass(gdpr.DefaultWindow)
 					w.sweep()
 					w.unharmed()
 					switch w.state() {

@@ -69,7 +69,7 @@ func scenes() []scene {
 		},
 		{name: "SweepNothing", before: forget, prepare: sweeping, done: nothingChanged, local: true},
 		{name: "SweepThatErases", before: due, prepare: sweeping, done: isErased, onward: closes},
-		{name: "SweepWithAHold", before: func(w *world) { w.forgetMe(); w.pass(23 * time.Hour) }, prepare: sweeping, done: isKept, onward: closes, lasts: "04-0.gone-"},
+		{name: "SweepWithAHold", before: func(w *world) { w.forgetMe(); w.pass(gdpr.DefaultWindow) }, prepare: sweeping, done: isKept, onward: closes, lasts: "04-0.gone-"},
 		{
 			name: "SweepTooEarlyForAReceipt", prepare: sweeping, done: nothingChanged, local: true,
 			before: func(w *world) { due(w); w.sweep(); w.pass(gdpr.Settle / 2) },
@@ -189,7 +189,7 @@ func (f *memoryFile) Abort() error  { return nil }
 func due(w *world) {
 	w.forgetMe()
 	w.releaseAll()
-	w.pass(23 * time.Hour)
+	w.pass(gdpr.DefaultWindow)
 }
 
 // halfUndone is a world in which the undo is recorded and was not carried out, a day ago.

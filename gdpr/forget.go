@@ -26,7 +26,7 @@ const forgetAttempts = 16
 // case ID is needed for those.
 //
 // Errors: a [*RequestError]; ErrRegions, ErrClock, [*ConfirmError], ErrCaseConflict, and then nothing was changed; an error of the storage, and then the
-// request may be recorded in part: repeat it, or undo it. The next Sweep completes it otherwise.
+// request may be recorded in part: repeat it, or undo it. Otherwise Sweep completes it, or gives it up within two hours if it was cut off before it was recorded who is meant.
 func (c *Controller) ForgetMe(ctx context.Context, req *Request) (*ForgetReport, error) {
 	if err := req.check(); err != nil {
 		return nil, fail("forget", "", err)
@@ -55,6 +55,7 @@ func (c *Controller) forget(ctx context.Context, req *Request) (*ForgetReport, e
 	if err := c.confirm(req, r); err != nil {
 		return nil, err
 	}
+	var mine entry // what this call has begun, if it has
 	for range forgetAttempts {
 		log, err := c.readLog(ctx, name)
 		if err != nil {
@@ -65,8 +66,8 @@ func (c *Controller) forget(ctx context.Context, req *Request) (*ForgetReport, e
 		case kindUndo:
 			n = len(log) + 1
 			now := c.now().Truncate(time.Millisecond) // as exact as the name that says when it is due
-			e := entry{Kind: kindForget, CaseID: req.CaseID, Actor: req.Actor, At: now, Due: now.Add(c.opts.Window), Deadline: now.Add(c.opts.Promise)}
-			if err := c.add(ctx, name, n, e); err != nil {
+			mine = entry{Kind: kindForget, CaseID: req.CaseID, Actor: req.Actor, At: now, Due: now.Add(c.opts.Window), Deadline: now.Add(c.opts.Promise)}
+			if err := c.begin(ctx, name, n, mine); err != nil {
 				return nil, err
 			}
 			continue // whose it is, the log tells
@@ -76,7 +77,13 @@ func (c *Controller) forget(ctx context.Context, req *Request) (*ForgetReport, e
 			r.Newer = newer(r.list)
 			return r.ForgetReport, nil
 		}
-		open, err := c.open(ctx, name, n, log[n-1], meant)
+		begun := log[n-1].Due.Equal(mine.Due)
+		if !begun && !mine.Due.IsZero() { // another one came first
+			if err := c.master.Delete(ctx, c.space.DueAt(mine.Due, keys.Forgetting{Case: name, Entry: n})); err != nil {
+				return nil, c.inMaster(err)
+			}
+		}
+		open, err := c.open(ctx, name, n, log[n-1], meant, begun)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +98,7 @@ func (c *Controller) forget(ctx context.Context, req *Request) (*ForgetReport, e
 		if err != nil {
 			return nil, err
 		}
-		r.Case, r.Phones = log.describe(), report(targets, list)
+		r.Case, r.Phones = log.of(n).describe(), report(targets, list)
 		if r.State == StateRestricted && c.hasLinks() {
 			r.LinksUntil = c.now().Add(linkTTL)
 		}
@@ -143,20 +150,41 @@ func newer(list []*found) int {
 	return n
 }
 
-// open records when a forget is due and who is meant, and reports whether it is open. The record of who is meant comes last, so that Sweep finds each that there is. A forget
-// that was cut off before that, so long ago that it would be due, is given up.
-func (c *Controller) open(ctx context.Context, name string, n int, e entry, meant *subject) (bool, error) {
+// openWithin is how long after its entry in the log a forget may still be opened. What was cut off before that is given up.
+const openWithin = time.Hour
+
+// begin records when a forget is due, and then the forget, unless another one comes first.
+func (c *Controller) begin(ctx context.Context, name string, n int, e entry) error {
+	if err := c.recordDue(ctx, e.Due, keys.Forgetting{Case: name, Entry: n}); err != nil {
+		return err
+	}
+	return c.add(ctx, name, n, e)
+}
+
+func (c *Controller) recordDue(ctx context.Context, at time.Time, f keys.Forgetting) error {
+	_, err := c.master.Create(ctx, c.space.DueAt(at, f), nil, nil)
+	if errors.Is(err, storage.ErrExists) {
+		return nil
+	}
+	return c.inMaster(err)
+}
+
+// open records who is meant, and reports whether the forget is open. That record comes after the name that says when it is due, so that Sweep finds each that there is; begun says
+// that this name is there.
+func (c *Controller) open(ctx context.Context, name string, n int, e entry, meant *subject, begun bool) (bool, error) {
 	f := keys.Forgetting{Case: name, Entry: n}
 	stored, err := c.readSubject(ctx, f)
 	if err != nil {
 		return false, err
 	}
 	if stored == nil {
-		if !c.now().Before(e.Due) {
+		if c.now().Sub(e.At) > openWithin {
 			return false, c.add(ctx, name, n+1, entry{Kind: kindUndo, CaseID: e.CaseID, Actor: e.Actor})
 		}
-		if _, err := c.master.Create(ctx, c.space.DueAt(e.Due, f), nil, nil); err != nil && !errors.Is(err, storage.ErrExists) {
-			return false, c.inMaster(err)
+		if !begun {
+			if err := c.recordDue(ctx, e.Due, f); err != nil {
+				return false, err
+			}
 		}
 		meant.Nonce = c.ops.Nonce()
 		ours, err := c.write(ctx, c.space.Subject(f), meant)
@@ -303,6 +331,10 @@ func (c *Controller) undo(ctx context.Context, req *Request) (*ForgetReport, err
 	r := &ForgetReport{Case: log[:min(n+1, len(log))].describe()}
 	if meant == nil {
 		return r, nil // it was undone before
+	}
+	// Without this name the next Sweep looks at the case, and finishes the undo if this is cut off.
+	if err := c.master.Delete(ctx, c.space.MarkedAt(log[n-1].Due, f)); err != nil {
+		return nil, c.inMaster(err)
 	}
 	var list []*found
 	if err := c.finishUndo(ctx, meant, log[n-1], f, &list); err != nil {

@@ -45,7 +45,7 @@ func TestAForgottenCallerIsErasedAndAReceiptSaysSo(t *testing.T) {
 	}
 	_, err = c.ForgetMe(ctx, req)
 	require.NoError(t, err)
-	off = 23 * time.Hour
+	off = gdpr.DefaultWindow
 	for range 2 {
 		off += gdpr.Settle
 		s, err := c.Sweep(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/internal/privacy"
@@ -15,6 +16,7 @@ import (
 type journalPart struct {
 	Version int            `json:"v"`
 	Nonce   string         `json:"nonce"`
+	At      time.Time      `json:"at"`
 	Stays   []journalEntry `json:"stays"`
 	// Foreign are objects of other programs.
 	Foreign []privacy.Foreign `json:"foreign,omitempty"`
@@ -26,6 +28,8 @@ type journalEntry struct {
 	ID      string   `json:"id"`
 	Hop     int      `json:"hop"`
 	Entries []string `json:"entries,omitempty"`
+	// Empty: there was no message, only what an operation that may have been about to make one had created.
+	Empty bool `json:"empty,omitempty"`
 }
 
 func (e journalEntry) place() privacy.Place {
@@ -48,6 +52,7 @@ type journal struct {
 	entries []journalEntry
 	foreign []privacy.Foreign
 	parts   int
+	last    time.Time // when the last part was written
 }
 
 func (c *Controller) readJournal(ctx context.Context, f keys.Forgetting) (*journal, error) {
@@ -64,12 +69,15 @@ func (c *Controller) readJournal(ctx context.Context, f keys.Forgetting) (*journ
 		}
 		j.entries, j.foreign = append(j.entries, part.Stays...), append(j.foreign, part.Foreign...)
 		j.parts++
+		if part.At.After(j.last) {
+			j.last = part.At
+		}
 	}
 	return j, nil
 }
 
-// journalize adds what was found to the journal, and returns the journal with it.
-func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*found, foreign []privacy.Foreign) (*journal, error) {
+// journalize adds what was found to the journal, and returns the journal with it. If the search was not complete, what was found may be a message of which not all is known.
+func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*found, foreign []privacy.Foreign, complete bool) (*journal, error) {
 	for {
 		j, err := c.readJournal(ctx, f)
 		if err != nil {
@@ -79,10 +87,10 @@ func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*
 		for _, e := range j.entries {
 			known[e.place()] = true
 		}
-		part := journalPart{Version: recordVersion, Nonce: c.ops.Nonce()}
+		part := journalPart{Version: recordVersion, Nonce: c.ops.Nonce(), At: c.now()}
 		for _, s := range list {
 			if !known[s.Place] && len(part.Stays) < journalStays {
-				part.Stays = append(part.Stays, journalEntry{Mailbox: s.Mailbox, ID: s.Ref.ID, Hop: s.Ref.Hop, Entries: s.Entries})
+				part.Stays = append(part.Stays, journalEntry{Mailbox: s.Mailbox, ID: s.Ref.ID, Hop: s.Ref.Hop, Entries: s.Entries, Empty: complete && !message(s)})
 			}
 		}
 		others := make(map[object]bool, len(j.foreign))

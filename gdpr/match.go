@@ -1,6 +1,7 @@
 package gdpr
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -75,13 +76,7 @@ func (c *Controller) collect(ctx context.Context, s privacy.Subject) ([]*found, 
 func sortFound(list []*found) { slices.SortFunc(list, compare) }
 
 func compare(a, b *found) int {
-	switch {
-	case a.Ref.ID != b.Ref.ID && a.Ref.ID < b.Ref.ID, a.Ref.ID == b.Ref.ID && (a.Ref.Hop < b.Ref.Hop || a.Ref.Hop == b.Ref.Hop && a.Mailbox < b.Mailbox):
-		return -1
-	case a.Ref == b.Ref && a.Mailbox == b.Mailbox:
-		return 0
-	}
-	return 1
+	return cmp.Or(strings.Compare(a.Ref.ID, b.Ref.ID), cmp.Compare(a.Ref.Hop, b.Ref.Hop), strings.Compare(a.Mailbox, b.Mailbox))
 }
 
 // message reports whether there is a message of it: one that agents see or saw, or one that waits for the master region.

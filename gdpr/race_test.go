@@ -30,7 +30,8 @@ const (
 	raceBoxes    = 5
 	wiped        = 3 // callers who are forgotten once more at the end
 	raceStep     = 10 * time.Minute
-	racePromise  = 2 * time.Hour
+	racePromise  = 90*time.Minute + gdpr.Settle + 5*raceInterval/2
+	raceEra      = 4 * time.Hour
 	raceInterval = 30 * time.Minute
 	// longestRun is how long an operation may last: what lasts longer than an hour is refused or given up, by a clock that nobody moves.
 	longestRun = 45 * time.Minute
@@ -256,7 +257,7 @@ func (w *racer) did(what string, n int) {
 
 // caseOf chooses one of the cases of a caller: of this worker alone, or one that all workers use. From time to time there is a new one.
 func (w *racer) caseOf(caller int) string {
-	era := time.Duration(w.ahead.Load()) / (2 * racePromise)
+	era := time.Duration(w.ahead.Load()) / raceEra
 	return fmt.Sprintf("of %d by %s, %d", caller, []string{"all", fmt.Sprint("worker ", w.n)}[w.rng.IntN(2)], era)
 }
 

@@ -67,7 +67,7 @@ func (c *Controller) sweep(ctx context.Context, r *SweepReport) error {
 			here, checked = c.checkRegions(ctx), true
 			errs = append(errs, here)
 		}
-		s := &sweeping{Controller: c, report: r, openForget: o, isDue: !o.at.After(now), incomplete: here}
+		s := &sweeping{Controller: c, report: r, began: time.Now(), openForget: o, isDue: !o.at.After(now), incomplete: here}
 		if err := s.run(ctx); err != nil {
 			errs = append(errs, fail("sweep", s.caseID, err))
 		}
@@ -96,7 +96,7 @@ func (c *Controller) openForgets(ctx context.Context) ([]openForget, error) {
 		if err != nil {
 			continue // nothing of ours
 		}
-		if n := len(list); n == 0 || list[n-1].f != f {
+		if n := len(list); n == 0 || list[n-1].f != f || !list[n-1].at.Equal(at) {
 			list = append(list, openForget{at: at, f: f})
 		}
 		o := &list[len(list)-1]
@@ -110,6 +110,7 @@ type sweeping struct {
 	*Controller
 	openForget
 	report     *SweepReport
+	began      time.Time // by the monotonic clock
 	isDue      bool
 	incomplete error // why an erasure cannot be complete whatever is done
 	caseID     string
@@ -125,22 +126,33 @@ func (s *sweeping) run(ctx context.Context) error {
 	if s.log, err = s.readLog(ctx, s.f.Case); err != nil {
 		return err
 	}
-	if len(s.log) < s.f.Entry {
-		return s.inMaster(fmt.Errorf("%w: a case is open that is not recorded", storage.ErrCorrupt))
+	if len(s.log) < s.f.Entry { // its ForgetMe was cut off before it was recorded, or is about to be
+		if !s.isDue {
+			return nil
+		}
+		return s.inMaster(s.master.Delete(ctx, s.space.DueAt(s.at, s.f)))
 	}
 	forget := s.log[s.f.Entry-1]
 	s.caseID = forget.CaseID
+	if !forget.Due.Equal(s.at) { // of another ForgetMe that came second
+		return s.inMaster(s.master.Delete(ctx, s.space.DueAt(s.at, s.f)))
+	}
+	_, closed := s.log.after(s.f.Entry, kindClosed)
 	switch {
-	case s.meant == nil && !s.isDue: // its ForgetMe has just begun, and may yet write who is meant, even if it was undone: then this name must lead there
+	case s.meant == nil && closed: // all of it was done but these names
+		return s.dropOpen(ctx, forget, s.f)
+	case s.meant == nil && s.ops.Now().Sub(forget.At) < 2*openWithin: // its ForgetMe may yet write who is meant, even if it was undone: then this name must lead there
 		return nil
-	case s.meant == nil && len(s.log) > s.f.Entry: // all of it was done but these names
+	case s.meant == nil && len(s.log) > s.f.Entry:
 		return s.dropOpen(ctx, forget, s.f)
 	case s.meant == nil: // its ForgetMe was cut off before it did anything
 		if err := s.add(ctx, s.f.Case, s.f.Entry+1, entry{Kind: kindUndo, CaseID: s.caseID}); err != nil {
 			return err
 		}
 		return s.dropOpen(ctx, forget, s.f)
-	case !s.marked && len(s.log) == s.f.Entry: // its ForgetMe was cut off, or is under way
+	case !s.marked && len(s.log) == s.f.Entry && !s.isDue && s.ops.Now().Sub(forget.At) < openWithin:
+		return nil // its ForgetMe is under way: marking for it would cover what comes after its return
+	case !s.marked && len(s.log) == s.f.Entry: // its ForgetMe was cut off
 		if _, s.log, err = s.restrict(ctx, s.meant, s.f, func(int) {}); err != nil {
 			return err
 		}
@@ -164,7 +176,7 @@ func (s *sweeping) run(ctx context.Context) error {
 	done, err := s.carryOut(ctx)
 	if !done {
 		s.report.Open++
-		if _, erased := s.log.after(s.f.Entry, kindErased); !erased && s.ops.Now().After(forget.Deadline) && len(s.report.Held) == held {
+		if s.ops.Now().After(forget.Deadline) && len(s.report.Held) == held {
 			s.report.Late = append(s.report.Late, s.caseID)
 		}
 	}
@@ -232,7 +244,10 @@ func (s *sweeping) record(ctx context.Context, step int, k kind, body *Receipt) 
 func (s *sweeping) erase(ctx context.Context) (held int, err error) {
 	list, searchErr := s.covered(ctx)
 	foreign, foreignErr := s.foreignLeft(ctx, nil)
-	j, err := s.journalize(ctx, s.f, list, foreign)
+	if time.Since(s.began) > openWithin {
+		return 0, fmt.Errorf("%w: the sweep took longer than %v; run it again", storage.ErrUnavailable, openWithin) // the case may be closed by now
+	}
+	j, err := s.journalize(ctx, s.f, list, foreign, searchErr == nil)
 	if err != nil {
 		return 0, errors.Join(searchErr, foreignErr, err)
 	}
@@ -364,6 +379,9 @@ func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.ops.Now().Sub(j.last) < Settle {
+		return nil, nil //nolint:nilnil // something was found late, and has to settle like the rest
+	}
 	foreign, err := s.foreignLeft(ctx, j.foreign)
 	if err != nil {
 		return nil, err
@@ -417,7 +435,7 @@ func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
 	}
 	seen := map[string]bool{}
 	for _, e := range j.entries {
-		if !seen[e.ID] {
+		if !seen[e.ID] && !e.Empty {
 			seen[e.ID] = true
 			body.Messages = append(body.Messages, voicemail.MessageID(e.ID))
 		}

@@ -273,12 +273,12 @@ func (d *demo) undo() error {
 
 // tooSoon sweeps while the request can be undone: nothing happens.
 func (d *demo) tooSoon() error {
-	d.moved.Store(int64(22 * time.Hour))
+	d.moved.Store(int64(gdpr.DefaultWindow - time.Hour))
 	r, err := d.office.Sweep(d.ctx)
 	if err != nil {
 		return err
 	}
-	d.say("\nSweep after 22 hours: %d cases decided, the next is due in %v", len(r.Decided), r.Next.Sub(d.now()).Round(time.Minute))
+	d.say("\nSweep after %v: %d cases decided, the next is due in %v", gdpr.DefaultWindow-time.Hour, len(r.Decided), r.Next.Sub(d.now()).Round(time.Minute))
 	return nil
 }
 
@@ -291,12 +291,12 @@ func (d *demo) sweep() error {
 	if len(before) == 0 {
 		return errors.New("the search finds nothing before the erasure, so it would find nothing after it either")
 	}
-	d.moved.Store(int64(23*time.Hour + 30*time.Minute))
+	d.moved.Store(int64(gdpr.DefaultWindow + 30*time.Minute))
 	r, err := d.office.Sweep(d.ctx)
 	if err != nil {
 		return err
 	}
-	d.say("Sweep after 23 and a half hours: %d messages erased, in all regions", r.Messages)
+	d.say("Sweep after %v: %d messages erased, in all regions", gdpr.DefaultWindow+30*time.Minute, r.Messages)
 	d.moved.Add(int64(gdpr.Settle))
 	if r, err = d.office.Sweep(d.ctx); err != nil {
 		return err

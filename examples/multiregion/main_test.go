@@ -24,9 +24,9 @@ func multiregion(t *testing.T, args ...string) string {
 func checkStory(t *testing.T, out string) {
 	t.Helper()
 	assert.Contains(t, out, "Preview: 4 messages match", "the forwarded copy is the caller's, too")
-	assert.Equal(t, 2, strings.Count(out, "is restricted, 4 messages; it can be undone for 23h0m0s and is erased within 24h0m0s"))
+	assert.Equal(t, 2, strings.Count(out, "is restricted, 4 messages; it can be undone for 19h30m0s and is erased within 24h0m0s"))
 	assert.Contains(t, out, "case DSR-2026-17 is undone, and all is as it was\n    5001   0 new, 1 old\n    5002   1 new, 0 old\n    sales  3 new, 0 old\n")
-	assert.Contains(t, out, "Sweep after 22 hours: 0 cases decided, the next is due in 1h0m0s")
+	assert.Contains(t, out, "Sweep after 18h30m0s: 0 cases decided, the next is due in 1h0m0s")
 	assert.Contains(t, out, "4 messages erased, in all regions")
 	assert.Contains(t, out, "an independent search finds nothing, 1 receipt")
 	assert.Contains(t, out, "the number and the recordings: nothing\n")

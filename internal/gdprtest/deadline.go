@@ -41,9 +41,9 @@ func deadlineFixed(e *env) {
 		opts          gdpr.Options
 		promise, undo time.Duration
 	}{
-		{gdpr.Options{}, day, 23 * hour},
-		{gdpr.Options{Promise: 30 * day}, 30 * day, 30*day - hour},
-		{gdpr.Options{Promise: 3 * day, Interval: day}, 3 * day, 2 * day},
+		{gdpr.Options{}, day, 19*hour + 30*time.Minute},
+		{gdpr.Options{Promise: 30 * day}, 30 * day, 30*day - 4*hour - 30*time.Minute},
+		{gdpr.Options{Promise: 3 * day, Interval: day}, 3 * day, 10 * hour},
 		{gdpr.Options{Window: hour}, day, hour},
 	} {
 		c := e.controller(func(o *gdpr.Options) {
@@ -126,7 +126,7 @@ func deadlineJump(e *env) {
 	e.pass(-5 * day)
 	require.Equal(e, accepted.Case, e.forget(c, request("c1", who.number)).Case, "back")
 	require.Empty(e, e.sweep(c).Decided)
-	e.pass(5*day + 22*hour)
+	e.pass(5*day + window - hour)
 	require.Equal(e, accepted.Case, e.forget(c, request("c1", who.number)).Case, "and forth")
 	require.Empty(e, e.sweep(c).Decided)
 	require.Equal(e, accepted.Case, e.status(c, "c1"))
@@ -144,7 +144,7 @@ func deadlineLate(e *env) {
 	r, err := c.Sweep(e.ctx)
 	require.Error(e, err)
 	require.Empty(e, r.Late, "the promise is not over yet")
-	e.pass(hour + time.Minute)
+	e.pass(day - window + time.Minute)
 	if region == e.place.Master {
 		e.up(region)
 		require.Equal(e, []string{"c1"}, e.sweep(c).Erased)

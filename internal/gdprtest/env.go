@@ -25,7 +25,7 @@ const (
 	hour = time.Hour
 	day  = 24 * time.Hour
 	// window is how long a forget can be undone by default.
-	window = gdpr.DefaultPromise - gdpr.DefaultInterval
+	window = gdpr.DefaultWindow
 	// anySkew is for controllers whose clock the rules move.
 	anySkew = 100_000 * time.Hour
 	tenant  = "acme"

@@ -109,7 +109,7 @@ func exportRestricted(e *env) {
 	s := e.scene()
 	c := e.controller()
 	e.forget(c, request("c1", s.number))
-	e.pass(22 * hour)
+	e.pass(window - hour)
 	r, got := e.export(c, request("c1", s.number))
 	require.Equal(e, len(s.left), r.Files)
 	e.whole(s.caller, got)

@@ -93,7 +93,7 @@ func holdLater(e *env) {
 	who := e.one()
 	c := e.controller()
 	e.forget(c, request("c1", who.number))
-	e.pass(22 * hour)
+	e.pass(window - hour)
 	id := e.hold(c, who.left[0], "a letter from a court")
 	e.pass(hour)
 	require.Len(e, e.sweep(c).Held, 1)

@@ -93,14 +93,14 @@ func undoAgain(e *env) {
 	for range 3 {
 		first := e.forget(c, request("c1", s.number))
 		e.hidden(s.caller)
-		e.pass(22 * hour)
+		e.pass(window - hour)
 		e.undo(c, request("c1", s.number))
 		e.seen(s.caller)
 		e.pass(2 * hour)
 		require.Empty(e, e.sweep(c).Decided, "an undone forget is never due")
 		second := e.forget(c, request("c1", s.number))
 		require.Equal(e, day, second.EraseBy.Sub(second.AcceptedAt))
-		require.True(e, second.AcceptedAt.After(first.AcceptedAt.Add(23*hour)), "it is a new promise")
+		require.True(e, second.AcceptedAt.After(first.AcceptedAt.Add(window)), "it is a new promise")
 		e.undo(c, request("c1", s.number))
 	}
 	e.forget(c, request("c1", s.number))
