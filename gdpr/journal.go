@@ -90,7 +90,7 @@ func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*
 		part := journalPart{Version: recordVersion, Nonce: c.ops.Nonce(), At: c.now()}
 		for _, s := range list {
 			if !known[s.Place] && len(part.Stays) < journalStays {
-				part.Stays = append(part.Stays, journalEntry{Mailbox: s.Mailbox, ID: s.Ref.ID, Hop: s.Ref.Hop, Entries: s.Entries, Empty: complete && !message(s)})
+				part.Stays = append(part.Stays, journalEntry{Mailbox: s.Mailbox, ID: s.Ref.ID, Hop: s.Ref.Hop, Entries: s.Entries, Empty: complete && !s.Committed && len(s.Pending) == 0})
 			}
 		}
 		others := make(map[object]bool, len(j.foreign))
