@@ -28,8 +28,6 @@ type journalEntry struct {
 	ID      string   `json:"id"`
 	Hop     int      `json:"hop"`
 	Entries []string `json:"entries,omitempty"`
-	// Empty: there was no message, only what an operation that may have been about to make one had created.
-	Empty bool `json:"empty,omitempty"`
 }
 
 func (e journalEntry) place() privacy.Place {
@@ -76,8 +74,8 @@ func (c *Controller) readJournal(ctx context.Context, f keys.Forgetting) (*journ
 	return j, nil
 }
 
-// journalize adds what was found to the journal, and returns the journal with it. If the search was not complete, what was found may be a message of which not all is known.
-func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*found, foreign []privacy.Foreign, complete bool) (*journal, error) {
+// journalize adds what was found to the journal, and returns the journal with it.
+func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*found, foreign []privacy.Foreign) (*journal, error) {
 	for {
 		j, err := c.readJournal(ctx, f)
 		if err != nil {
@@ -90,7 +88,7 @@ func (c *Controller) journalize(ctx context.Context, f keys.Forgetting, list []*
 		part := journalPart{Version: recordVersion, Nonce: c.ops.Nonce(), At: c.now()}
 		for _, s := range list {
 			if !known[s.Place] && len(part.Stays) < journalStays {
-				part.Stays = append(part.Stays, journalEntry{Mailbox: s.Mailbox, ID: s.Ref.ID, Hop: s.Ref.Hop, Entries: s.Entries, Empty: complete && !s.Committed && len(s.Pending) == 0})
+				part.Stays = append(part.Stays, journalEntry{Mailbox: s.Mailbox, ID: s.Ref.ID, Hop: s.Ref.Hop, Entries: s.Entries})
 			}
 		}
 		others := make(map[object]bool, len(j.foreign))

@@ -32,7 +32,7 @@ type Receipt struct {
 	ErasedAt   time.Time `json:"erasedAt"`
 	VerifiedAt time.Time `json:"verifiedAt"`
 	EraseBy    time.Time `json:"eraseBy"`
-	// Messages were erased, in every region.
+	// Messages were erased, in every region. An ID can be among them whose message was announced when its caller was forgotten and never came.
 	Messages []voicemail.MessageID `json:"messages"`
 	// Foreign is how many objects of another program were erased by name.
 	Foreign int `json:"foreign"`

@@ -247,7 +247,7 @@ func (s *sweeping) erase(ctx context.Context) (held int, err error) {
 	if time.Since(s.began) > openWithin {
 		return 0, fmt.Errorf("%w: the sweep took longer than %v; run it again", storage.ErrUnavailable, openWithin) // the case may be closed by now
 	}
-	j, err := s.journalize(ctx, s.f, list, foreign, searchErr == nil)
+	j, err := s.journalize(ctx, s.f, list, foreign)
 	if err != nil {
 		return 0, errors.Join(searchErr, foreignErr, err)
 	}
@@ -435,7 +435,7 @@ func (s *sweeping) verify(ctx context.Context, erased entry) (*Receipt, error) {
 	}
 	seen := map[string]bool{}
 	for _, e := range j.entries {
-		if !seen[e.ID] && !e.Empty {
+		if !seen[e.ID] {
 			seen[e.ID] = true
 			body.Messages = append(body.Messages, voicemail.MessageID(e.ID))
 		}
