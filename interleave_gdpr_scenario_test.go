@@ -206,6 +206,7 @@ func (s *scene) setUp(ctx context.Context, w *interleave.World) error {
 		if err := s.cut(ctx, w, "."+keys.Forget, func(p *part) error { _, err := p.gdpr.ForgetMe(ctx, request(caseID)); return err }); err != nil {
 			return err
 		}
+		time.Sleep(90 * time.Minute) // earlier it may be under way, for all that a sweep knows
 	}
 	if s.decided {
 		if err := s.cut(ctx, w, "."+keys.Gone, func(p *part) error { _, err := p.gdpr.Sweep(ctx); return err }); err != nil {

@@ -44,7 +44,7 @@ func anotherCase() role { return forgetting("another case", otherID) }
 func TestEveryInterleavingOfAForgetKeepsTheInvariants(t *testing.T) {
 	pairs(t, start{}, []role{forgets(), holds(), exports()}, handled()...)
 	pairs(t, start{}, []role{undoes()}, forgets())
-	pairs(t, start{}, []role{moves()}, holds())
+	pairs(t, start{}, []role{moves()}, holds(), exports())
 	pairs(t, start{}, []role{forgets()}, anotherCase())
 	pairs(t, start{expired: true}, []role{retains()}, forgets(), holds())
 	pairs(t, start{held: true}, []role{releases()}, forgets(), deletes(), moves())

@@ -341,6 +341,14 @@ func (d *discovery) inspect(ctx context.Context, f *found) (bool, error) {
 	if lookErr != nil {
 		return false, in(d.regions.Master, lookErr)
 	}
+	if errors.Is(readErr, ErrNotFound) && st.committed { // it came or went between the two
+		if st, lookErr = d.look(ctx, box, f.Ref); lookErr != nil {
+			return false, in(d.regions.Master, lookErr)
+		}
+		if st.committed {
+			meta, readErr = d.metadata(ctx, box, f.Ref)
+		}
+	}
 	f.Stay = st.public()
 	switch {
 	case errors.Is(readErr, ErrDamaged), errors.Is(readErr, storage.ErrCorrupt):

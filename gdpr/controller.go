@@ -66,6 +66,8 @@ func (o *Options) check() error {
 	switch {
 	case o.Promise < 0 || o.Promise > MaxPromise:
 		return invalid("Promise is %v; up to %v are possible", o.Promise, MaxPromise)
+	case o.Interval < 0, o.Window < 0, o.ConfirmAbove < 0, o.MaxSkew < 0:
+		return invalid("an option is negative; 0 is the default")
 	}
 	most := o.Promise - Settle - 5*o.Interval/2
 	set(&o.Window, most)

@@ -176,7 +176,9 @@ func (s *sweeping) run(ctx context.Context) error {
 	done, err := s.carryOut(ctx)
 	if !done {
 		s.report.Open++
-		if s.ops.Now().After(forget.Deadline) && len(s.report.Held) == held {
+		// What a hold kept until after the deadline is not late any more once it is erased.
+		erased, ok := s.log.after(s.f.Entry, kindErased)
+		if s.ops.Now().After(forget.Deadline) && len(s.report.Held) == held && (!ok || erased.At.Before(forget.Deadline)) {
 			s.report.Late = append(s.report.Late, s.caseID)
 		}
 	}

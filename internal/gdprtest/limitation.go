@@ -149,6 +149,8 @@ func limitDaily(e *env) {
 		{"twice a day", gdpr.Options{Interval: 12 * hour}, []string{"12h0m0s", "more often"}},
 		{"more than the law gives", gdpr.Options{Promise: 31 * day}, []string{"720h0m0s"}},
 		{"no time at all", gdpr.Options{Promise: -1}, []string{"Promise"}},
+		{"an interval below nothing", gdpr.Options{Interval: -1}, []string{"negative"}},
+		{"a window below nothing", gdpr.Options{Window: -1}, []string{"negative"}},
 		{"the defaults", gdpr.Options{}, nil},
 		{"every four hours, with a window to match", gdpr.Options{Interval: 4 * hour}, nil},
 		{"daily, with a promise of three days", gdpr.Options{Interval: day, Promise: 3 * day}, nil},
