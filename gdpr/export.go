@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -39,6 +40,9 @@ type ExportProblem struct {
 
 // Format prints REDACTED under every verb.
 func (ExportReport) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// LogValue returns REDACTED: logs in JSON would show the numbers otherwise.
+func (ExportReport) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalJSON returns the content of output.json.
 func (r ExportReport) MarshalJSON() ([]byte, error) {

@@ -3,6 +3,11 @@ package gdpr_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -58,5 +63,35 @@ func TestAForgottenCallerIsErasedAndAReceiptSaysSo(t *testing.T) {
 	for info, err := range storage.All(ctx, st, nil) {
 		require.NoError(t, err)
 		t.Log(info.Key)
+	}
+}
+
+// Reports hold the numbers of the request, for whoever asked; a log is not who asked.
+func TestReportsAreRedactedInLogsAndShownInJSON(t *testing.T) {
+	const digits = "5550100123"
+	ctx := t.Context()
+	svc, err := voicemail.Open(ctx, voicemail.OneRegion(memstore.New(nil)), nil)
+	require.NoError(t, err)
+	c, err := gdpr.New(svc, nil)
+	require.NoError(t, err)
+	req := &gdpr.Request{CaseID: "c1", Actor: "officer", Consumers: []gdpr.Consumer{{Phones: []gdpr.Phone{gdpr.NewPhone("+1" + digits)}}}}
+	forgotten, err := c.ForgetMe(ctx, req)
+	require.NoError(t, err)
+	exported, err := c.ExportMe(ctx, req, gdpr.ZipSink(io.Discard))
+	require.NoError(t, err)
+	for _, v := range []any{req, *req, forgotten, *forgotten, exported, *exported, &gdpr.ConfirmError{Phone: gdpr.NewPhone("+1" + digits)}} {
+		var log bytes.Buffer
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+			_, _ = fmt.Fprintf(&log, verb, v)
+		}
+		require.NotContains(t, log.String(), digits, "%T", v)
+		require.NotContains(t, log.String(), hex.EncodeToString([]byte(digits)), "%T", v)
+	}
+	for _, v := range []any{forgotten, exported} {
+		doc, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.Contains(t, string(doc), "+1"+digits)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/genesys/voicemail"
@@ -53,6 +54,9 @@ type ForgetReport struct {
 
 // Format prints REDACTED under every verb.
 func (ForgetReport) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// LogValue returns REDACTED: logs in JSON would show the numbers otherwise.
+func (ForgetReport) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalJSON returns the published form, numbers shown.
 func (r ForgetReport) MarshalJSON() ([]byte, error) {
