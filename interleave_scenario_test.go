@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/genesys/voicemail/internal/interleave"
@@ -41,13 +42,12 @@ func testServiceIn(ctx context.Context, regions Regions, seed int64, now func() 
 	if err != nil {
 		return nil, err
 	}
-	n := 0
+	var n atomic.Int64
 	svc.ids = idSource{
 		message: func(time.Time) MessageID {
-			n++
-			return MessageID(fmt.Sprintf("01890a5d-ac96-7%03x-8%03x-000000000000", seed, n))
+			return MessageID(fmt.Sprintf("01890a5d-ac96-7%03x-8%03x-000000000000", seed, n.Add(1)))
 		},
-		nonce: func() string { n++; return fmt.Sprintf("%d-%d", seed, n) },
+		nonce: func() string { return fmt.Sprintf("%d-%d", seed, n.Add(1)) },
 	}
 	return svc, nil
 }

@@ -57,7 +57,7 @@ func TestEveryStateIsCheckedOnce(t *testing.T) {
 		{3, 7, 8 * 8 * 8},
 	} {
 		checked := 0
-		sc := Scenario{New: newStore, Invariant: func(*State) error { checked++; return nil }}
+		sc := Scenario{New: newStore, MaxSchedules: DefaultMaxSchedules, Invariant: func(*State) error { checked++; return nil }}
 		for i := range tt.ops {
 			sc.Ops = append(sc.Ops, writer(string(rune('a'+i)), tt.calls))
 		}

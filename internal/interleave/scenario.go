@@ -76,6 +76,8 @@ type Scenario struct {
 	Final func(*State) error
 	// MaxStates and MaxSchedules bound the exploration, which fails when it reaches one: 0 are DefaultMaxStates and DefaultMaxSchedules.
 	MaxStates, MaxSchedules int
+
+	sample int // ends the exploration after so many schedules, which is no failure
 	// Replay runs one schedule only, the one that a Violation names, and logs it.
 	Replay []int
 }
