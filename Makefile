@@ -28,7 +28,7 @@ quick: ## the tests that need no server, once and without the race detector
 .PHONY: test
 # The explorations of interleavings run once more without the race detector, under which they are a sample only.
 test: servers ## all tests, with the race detector and in random order; PKG=./storage/... chooses
-	$(beside) go test -race -shuffle=on -timeout 40m $(PKG)
+	$(beside) go test -race -shuffle=on -timeout 60m $(PKG)
 	$(if $(filter ./...,$(PKG)),go test -timeout 40m -run '^TestEvery' .)
 
 .PHONY: servers

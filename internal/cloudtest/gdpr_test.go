@@ -57,11 +57,7 @@ func TestGDPROnAzurite(t *testing.T) {
 	onServers(t, azureRegion)
 }
 
-func TestGDPROnS3(t *testing.T) {
-	testserver.S3(t)
-	onServers(t, s3Region)
-}
-
+// A bucket with versions is the harder one: there a deletion has to take the versions, too.
 func TestGDPROnS3WithVersions(t *testing.T) {
 	testserver.VersionedS3(t)
 	onServers(t, versionedS3Region)
@@ -71,10 +67,4 @@ func TestGDPROnAVolumeWithAzuriteAndS3(t *testing.T) {
 	testserver.Azure(t)
 	testserver.S3(t)
 	onServers(t, volumeRegion, azureRegion, s3Region)
-}
-
-func TestGDPROnAzuriteWithS3AndAVolume(t *testing.T) {
-	testserver.Azure(t)
-	testserver.S3(t)
-	onServers(t, azureRegion, s3Region, volumeRegion)
 }
