@@ -169,14 +169,3 @@ func (c *Counts) add(st *stay) {
 		*urgent++
 	}
 }
-
-// stored is the number of messages that the quota counts: all that are visible, also in the trash.
-func (v *boxView) stored() int {
-	n := 0
-	for i := range v.stays {
-		if v.stays[i].visible() {
-			n++
-		}
-	}
-	return n
-}
