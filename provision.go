@@ -77,8 +77,9 @@ func (m *mailbox) inherits(ctx context.Context, box keys.Box, deleted keys.Revis
 	return nil
 }
 
-// DeleteMailbox deletes a mailbox with all messages in it, for good. While one of them is held or restricted by a forget request it is refused with ErrHeld, and nothing changes. From
-// its return on there is no such mailbox; a DeleteMailbox that failed half way is finished by another one, or by Maintain. It returns ErrNoMailbox if there is none.
+// DeleteMailbox deletes a mailbox with all messages in it, for good. While one of them is held or restricted by a forget request it is refused with ErrHeld, and nothing changes; one that
+// gets held or restricted at the same moment may be in a deleted mailbox then, where it stays until it is not. From its return on there is no such mailbox; a DeleteMailbox that
+// failed half way is finished by another one, or by Maintain. It returns ErrNoMailbox if there is none.
 func (s *Service) DeleteMailbox(ctx context.Context, id MailboxID) error {
 	m := s.mailbox(id)
 	deleted, err := m.delete(ctx)
@@ -130,16 +131,13 @@ func (m *mailbox) delete(ctx context.Context) (deleted bool, err error) {
 	if !won {
 		return false, ErrNoMailbox // another one deleted it
 	}
-	// What was held or restricted in between is seen now (rule 2); what is from now on, is seen by the deletion of each message.
+	// What came in until then is seen now (rule 2). What was held or restricted in between is not erased until it is not; its mailbox is deleted
+	// all the same, as if the hold had come a moment later. A deletion that is taken back could not be told from a mailbox that is made again.
 	if v, err = s.list(ctx, box, listing{}); err != nil {
 		return true, err
 	}
-	if err := v.kept(); err != nil {
-		back := *old
-		if _, undo := s.writeSettings(ctx, box, keys.Revision{Gen: gone.Gen + 1}, &back, Owner{}); undo != nil {
-			return true, errors.Join(err, undo)
-		}
-		return false, err
+	if v.settings.Gen != gone.Gen {
+		return true, nil // it was made again long since: what is in it is not ours
 	}
 	return true, m.empty(ctx, box, v)
 }
