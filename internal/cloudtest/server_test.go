@@ -54,6 +54,7 @@ func azure(t testing.TB, wrap wrapper) *container.Client {
 	require.NoError(t, err)
 	_, err = admin.Create(t.Context(), nil)
 	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = admin.Delete(context.Background(), nil) }) // what others leave makes Azurite slow
 	c, err := container.NewClientFromConnectionString(connection, name, azureOptions(t, wrap))
 	require.NoError(t, err)
 	return c

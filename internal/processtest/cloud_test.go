@@ -101,6 +101,7 @@ func newContainer(t *testing.T, prefix string) place {
 	require.NoError(t, err)
 	_, err = c.Create(t.Context(), nil)
 	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = c.Delete(context.Background(), nil) }) // what others leave makes Azurite slow
 	return place{Kind: "azure", Blobs: b, Spool: t.TempDir()}
 }
 
