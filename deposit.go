@@ -315,17 +315,11 @@ func (d *deposit) readError(err error) error {
 
 // describe fills in what the recording itself says.
 func (d *deposit) describe() error {
-	size := d.audio.Size()
-	info, err := audio.Probe(d.audio.Reader(), size)
+	info, err := recognize(d.audio, d.opts.ContentType)
 	if err != nil {
-		return fmt.Errorf("read the recording: %w", err)
+		return err
 	}
-	if info.Ext == "bin" { // nothing that can be recognised
-		if raw, ok := audio.Headerless(d.opts.ContentType); ok {
-			info = raw.Info(size)
-		}
-	}
-	d.meta.ContentType, d.meta.Ext, d.meta.Size = info.ContentType, info.Ext, size
+	d.meta.ContentType, d.meta.Ext, d.meta.Size = info.ContentType, info.Ext, d.audio.Size()
 	sum := d.audio.SHA256()
 	d.meta.SHA256 = hex.EncodeToString(sum[:])
 	length := d.opts.Duration
@@ -337,6 +331,21 @@ func (d *deposit) describe() error {
 		return fmt.Errorf("%w: it lasts %v, at most %v are taken", ErrTooLarge, length, limit)
 	}
 	return nil
+}
+
+// recognize says what a recording is. What is claimed of it counts only if it has no header.
+func recognize(recording *spool.Spool, claimed string) (audio.Info, error) {
+	size := recording.Size()
+	info, err := audio.Probe(recording.Reader(), size)
+	if err != nil {
+		return info, fmt.Errorf("read the recording: %w", err)
+	}
+	if info.Ext == "bin" { // nothing that can be recognised
+		if raw, ok := audio.Headerless(claimed); ok {
+			info = raw.Info(size)
+		}
+	}
+	return info, nil
 }
 
 // look lists the mailbox.
