@@ -127,6 +127,11 @@ func (s *shop) deposit(caller string, size int) voicemail.Message {
 
 func (s *shop) message() voicemail.Message { return s.deposit("+15551234567", 1000) }
 
+func (s *shop) greet() {
+	_, err := s.svc.Greetings("5001").Set(s.t.Context(), voicemail.GreetingUnavailable, strings.NewReader("RIFF"), nil)
+	s.ok(err)
+}
+
 // Read is a recording that is under way for a minute.
 func (s *shop) Read(p []byte) (int, error) {
 	if !s.last.IsZero() {
@@ -273,12 +278,33 @@ func TestCostsAreKept(t *testing.T) {
 		}, cost{list: 3, trips: 3}, "one for all and one for each of two"},
 		{"open", func(s *shop) func() { return s.reopen }, cost{open: 1, stat: 1, trips: 2}, "the key, and is the region recorded?"},
 		{"ping", func(s *shop) func() { return func() { s.ok(s.svc.Ping(s.t.Context())) } }, cost{create: 1, open: 1, delete: 1, trips: 3}, "of a storage that cannot ping by itself"},
+		{"set a greeting", func(s *shop) func() {
+			return func() { s.greet() }
+		}, cost{create: 2, list: 3, trips: 4}, "the mailbox beside its greetings, recording, document, and is the mailbox still there?"},
+		{"choose a greeting, cold", func(s *shop) func() {
+			s.greet()
+			s.reopen()
+			return func() { _, err := s.svc.Greetings("5001").For(s.t.Context(), voicemail.GreetingBusy); s.ok(err) }
+		}, cost{list: 2, open: 1, trips: 2}, "and the last of each kind, all at once"},
+		{"choose and play a greeting", func(s *shop) func() {
+			g := s.svc.Greetings("5001")
+			s.greet()
+			return func() {
+				one, err := g.For(s.t.Context(), voicemail.GreetingBusy)
+				s.ok(err)
+				r, err := g.Open(s.t.Context(), one)
+				s.ok(err)
+				_, err = io.ReadAll(r)
+				s.ok(err)
+			}
+		}, cost{list: 4, open: 1, stat: 1, trips: 3}, "each range beside a look whether the revision is still kept"},
+
 		{"maintain with nothing to do", func(s *shop) func() {
 			for range 5 {
 				s.message()
 			}
 			return func() { _, err := s.svc.Maintain(s.t.Context()); s.ok(err) }
-		}, cost{list: 8, trips: 8}, "pending deposits, mailboxes, each of the two, audio, probes, index, owners"},
+		}, cost{list: 9, trips: 9}, "pending deposits, mailboxes, each of the two, audio, probes, index, owners, greetings"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inShop(t, func(s *shop) {

@@ -208,7 +208,7 @@ func (d *deposit) run(ctx context.Context, r io.Reader) (deposited, error) {
 		lookErr = d.look(ctx)
 		indexErr = <-indexed
 	}
-	err := d.readError(readErr)
+	err := taken(d.audio, readErr, d.m.svc.opts.Limits.AudioBytes)
 	if err == nil {
 		err = d.describe()
 	}
@@ -300,14 +300,14 @@ func (d *deposit) index(ctx context.Context) error {
 	return d.m.svc.announce(ctx, entries, d.m.svc.recent)
 }
 
-// readError is what a failure to take in the recording means to the caller.
-func (d *deposit) readError(err error) error {
+// taken is what the end of taking in a recording, of limit bytes at most, means to the caller.
+func taken(recording *spool.Spool, err error, limit int64) error {
 	switch {
 	case errors.Is(err, spool.ErrTooLarge):
-		return fmt.Errorf("%w: it is longer than %d bytes", ErrTooLarge, d.m.svc.opts.Limits.AudioBytes)
+		return fmt.Errorf("%w: it is longer than %d bytes", ErrTooLarge, limit)
 	case err != nil:
 		return fmt.Errorf("read the recording: %w", err)
-	case d.audio.Size() == 0:
+	case recording.Size() == 0:
 		return ErrEmpty
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 var (
 	// ErrNotFound: there is no such message in this mailbox, or none that may be seen: deleted, moved away, restricted by a forget request.
 	ErrNotFound = errors.New("message not found")
+	// ErrNoGreeting: the mailbox has no such greeting, or none to play.
+	ErrNoGreeting = errors.New("greeting is not set")
 	// ErrNoMailbox: there is no such mailbox, or it was deleted.
 	ErrNoMailbox = errors.New("mailbox does not exist")
 	// ErrMailboxExists: CreateMailbox of one that exists.
@@ -27,7 +29,7 @@ var (
 	ErrGone = errors.New("message ID was used and its message is gone")
 	// ErrConflict: somebody else is at it: the ID was used for another message, or the message is being moved. What to do stands in the text.
 	ErrConflict = errors.New("conflict")
-	// ErrDamaged: what is stored of the message is not what was deposited.
+	// ErrDamaged: what is stored of the message or greeting is not what was deposited.
 	ErrDamaged = errors.New("message is damaged")
 )
 

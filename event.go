@@ -10,6 +10,8 @@ const (
 	EventMailboxCreated  EventKind = "mailbox-created"
 	EventMailboxDeleted  EventKind = "mailbox-deleted"
 	EventSettingsChanged EventKind = "settings-changed"
+	EventGreetingSet     EventKind = "greeting-set" // or an earlier one was restored
+	EventGreetingDeleted EventKind = "greeting-deleted"
 	EventDeposited       EventKind = "deposited"
 	EventPending         EventKind = "pending" // deposited while the master region could not be reached: its mailbox has not changed yet
 	EventSynced          EventKind = "synced"  // a pending deposit came into its mailbox

@@ -194,6 +194,41 @@ func TestSettingsThatCannotBeReadAreCorrupt(t *testing.T) {
 	}
 }
 
+func fullGreeting() *greetingDoc {
+	return &greetingDoc{
+		Version: greetingVersion, Nonce: "0123456789abcdef01234567", At: goldenTime, ContentType: "audio/wav", DurationMS: 12_345, Size: 98_804,
+		SHA256: strings.Repeat("0123456789abcdef", 4), Expires: goldenTime.Add(time.Hour),
+	}
+}
+
+func TestGreetingsAreStoredAsInTheirGoldenFile(t *testing.T) {
+	for name, d := range map[string]*greetingDoc{
+		"greeting-full.json": fullGreeting(), "greeting-deleted.json": {Version: greetingVersion, Nonce: "0123456789abcdef01234567", At: goldenTime, Deleted: true},
+	} {
+		doc, err := json.Marshal(d)
+		require.NoError(t, err)
+		golden(t, formatVersion+"/"+name, indented(t, doc))
+		read, err := decodeGreeting(readGolden(t, name), 1)
+		require.NoError(t, err)
+		assert.Equal(t, d, read)
+	}
+	later := bytes.Replace(readGolden(t, "greeting-full.json"), []byte(`"v": 1,`), []byte(`"v": 2, "language": "en",`), 1)
+	read, err := decodeGreeting(later, 1)
+	require.NoError(t, err, "fields are added, never changed: what is known keeps its meaning")
+	want := fullGreeting()
+	want.Version = 2
+	assert.Equal(t, want, read)
+}
+
+func TestAGreetingThatCannotBeReadIsCorrupt(t *testing.T) {
+	for why, doc := range map[string]string{
+		"empty": "", "no object": "[]", "no version": `{"size":1,"sha256":"00"}`, "no size": `{"v":1,"sha256":"00"}`, "no digest": `{"v":1,"size":1}`, "another type": `{"v":1,"deleted":"no"}`,
+	} {
+		_, err := decodeGreeting([]byte(doc), 1)
+		assert.ErrorIs(t, err, storage.ErrCorrupt, why)
+	}
+}
+
 func TestTheKeyRecordIsStoredAsInItsGoldenFile(t *testing.T) {
 	stored, err := json.Marshal(keyRecord{Version: 1, Key: goldenKey})
 	require.NoError(t, err)
@@ -310,6 +345,10 @@ func TestTheNamesOfAMessageAreThoseOfTheGoldenFile(t *testing.T) {
 	section("moved")
 	require.NoError(t, msg.Delete(ctx))
 	section("deleted")
+	_, err = s.Greetings("5001").Set(ctx, GreetingBusy, strings.NewReader("RIFF"), nil)
+	require.NoError(t, err)
+	require.NoError(t, s.Greetings("5001").Delete(ctx, GreetingBusy))
+	section("a greeting was set and deleted")
 	golden(t, formatVersion+"/names.txt", out.Bytes())
 }
 

@@ -29,6 +29,8 @@ type MaintainReport struct {
 	Restrictions int
 	// Remains of interrupted writes were removed from a storage that keeps such (see storage.Cleaner), of all its tenants; and of interrupted Pings.
 	Remains int
+	// Greetings were taken away that were superseded long enough, were never complete, or belonged to a deleted mailbox.
+	Greetings int
 	// Revisions of settings that were superseded for a day were taken away.
 	Revisions int
 }
@@ -59,6 +61,7 @@ func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
 	}
 	k.failed("", k.index(ctx))
 	k.failed("", k.owners(ctx))
+	k.failed("", k.greetings(ctx))
 	k.failed("", ctx.Err())
 	return k.report, errors.Join(k.errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/genesys/voicemail/internal/keys"
+	"github.com/genesys/voicemail/storage"
 )
 
 // CreateMailbox makes a mailbox with these settings; nil is none. It returns ErrMailboxExists if there is one, ErrInvalid for an ID or settings that
@@ -77,7 +78,7 @@ func (m *mailbox) inherits(ctx context.Context, box keys.Box, deleted keys.Revis
 	return nil
 }
 
-// DeleteMailbox deletes a mailbox with all messages in it, for good. While one of them is held or restricted by a forget request it is refused with ErrHeld, and nothing changes; one that
+// DeleteMailbox deletes a mailbox with all messages and greetings in it, for good. While one of them is held or restricted by a forget request it is refused with ErrHeld, and nothing changes; one that
 // gets held or restricted at the same moment may be in a deleted mailbox then, where it stays until it is not. From its return on there is no such mailbox; a DeleteMailbox that
 // failed half way is finished by another one, or by Maintain. It returns ErrNoMailbox if there is none.
 func (s *Service) DeleteMailbox(ctx context.Context, id MailboxID) error {
@@ -110,11 +111,12 @@ func (m *mailbox) delete(ctx context.Context) (deleted bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !v.exists() {
-		if v.stored() == 0 {
-			return false, ErrNoMailbox
+	if !v.exists() { // an earlier deletion may have been cut off
+		left, err := m.strip(ctx, box, v.settings.Gen)
+		if !left && err == nil && v.stored() == 0 {
+			err = ErrNoMailbox
 		}
-		return false, m.empty(ctx, box, v) // an earlier deletion was cut off
+		return false, first(err, m.empty(ctx, box, v))
 	}
 	if err := v.kept(); err != nil {
 		return false, err
@@ -139,7 +141,27 @@ func (m *mailbox) delete(ctx context.Context) (deleted bool, err error) {
 	if v.settings.Gen != gone.Gen {
 		return true, nil // it was made again long since: what is in it is not ours
 	}
-	return true, m.empty(ctx, box, v)
+	_, err = m.strip(ctx, box, gone.Gen)
+	return true, errors.Join(err, m.empty(ctx, box, v))
+}
+
+// strip removes what belongs to the lives of the mailbox before a generation, beside its messages. It reports whether there was something.
+func (m *mailbox) strip(ctx context.Context, box keys.Box, gen int) (bool, error) {
+	var names []string
+	for _, folder := range box.Belongings() {
+		for info, err := range storage.All(ctx, m.svc.master, &storage.ListOptions{Prefix: folder, KeysOnly: true}) {
+			if err != nil {
+				return false, err
+			}
+			if of, ok := keys.BelongsTo(info.Key[len(folder):]); ok && of < gen {
+				names = append(names, info.Key)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return false, nil
+	}
+	return true, m.svc.master.Delete(ctx, names...)
 }
 
 // empty erases the messages of a mailbox that was deleted. What is held or restricted by now stays until it is not.

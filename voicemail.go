@@ -58,6 +58,10 @@ const (
 type Limits struct {
 	// AudioBytes is the longest recording in bytes; default 128 MiB.
 	AudioBytes int64
+	// GreetingBytes is the longest greeting in bytes; default 8 MiB.
+	GreetingBytes int64
+	// GreetingRevisions is how many revisions of each greeting Maintain keeps, the current one among them; default 5.
+	GreetingRevisions int
 	// Duration is the longest recording in time, as far as it can be measured or is given; default none.
 	Duration time.Duration
 	// Messages is how many messages a mailbox holds, those in the trash among them, unless its settings say less; default 1,000.
@@ -75,10 +79,12 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() (Limits, error) {
-	if l.AudioBytes < 0 || l.Duration < 0 || l.Messages < 0 || l.MailboxesPerUser < 0 || l.SpoolMemory < 0 || l.Parallel < 0 || l.Cache < 0 {
+	if l.AudioBytes < 0 || l.GreetingBytes < 0 || l.GreetingRevisions < 0 || l.Duration < 0 || l.Messages < 0 || l.MailboxesPerUser < 0 || l.SpoolMemory < 0 || l.Parallel < 0 || l.Cache < 0 {
 		return l, invalid("a limit is negative; 0 is the default")
 	}
 	set(&l.AudioBytes, 128<<20)
+	set(&l.GreetingBytes, 8<<20)
+	set(&l.GreetingRevisions, 5)
 	set(&l.Messages, 1000)
 	set(&l.MailboxesPerUser, 10)
 	set(&l.SpoolMemory, 512<<10)

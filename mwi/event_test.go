@@ -41,6 +41,8 @@ func TestEveryKindOfEventIsKnownToChangeTheCountsOrNot(t *testing.T) {
 		voicemail.EventMailboxCreated:  one, // it was told as gone
 		voicemail.EventMailboxDeleted:  one,
 		voicemail.EventSettingsChanged: one, // it is rare
+		voicemail.EventGreetingSet:     none,
+		voicemail.EventGreetingDeleted: none,
 		voicemail.EventDeposited:       one,
 		voicemail.EventPending:         none, // it is in no mailbox yet
 		voicemail.EventSynced:          one,

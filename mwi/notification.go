@@ -45,7 +45,7 @@ func (n Notification) same(other Notification) bool {
 func touched(ev voicemail.Event) []voicemail.MailboxID {
 	switch ev.Kind {
 	case voicemail.EventPending, // in no mailbox yet
-		voicemail.EventExpirySet, voicemail.EventHeld, voicemail.EventReleased:
+		voicemail.EventGreetingSet, voicemail.EventGreetingDeleted, voicemail.EventExpirySet, voicemail.EventHeld, voicemail.EventReleased:
 		return nil
 	case voicemail.EventCopied: // From is as it was
 		return []voicemail.MailboxID{ev.Mailbox}

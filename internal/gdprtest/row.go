@@ -14,6 +14,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/gdpr"
+	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/internal/rawscan"
 	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/faultstore"
@@ -231,13 +232,22 @@ func (e *env) waiting(c *caller) {
 
 func row06(e *env) {
 	s := e.scene()
-	box := strings.TrimSuffix(e.space.Boxes(), "box/")
-	var names []string
-	for i, region := range e.regions {
-		name := fmt.Sprintf("%sgreeting/%s/busy-%06d.wav", box, personal, i+1)
-		e.plant(region, name, "this is agent 7", map[string]string{"caller_id": s.other.number})
-		names = append(names, name)
+	greetings := e.svc().Greetings(personal)
+	spoken := map[voicemail.GreetingKind][]byte{}
+	for i, kind := range []voicemail.GreetingKind{voicemail.GreetingUnavailable, voicemail.GreetingBusy, voicemail.GreetingTemporary, voicemail.GreetingName} {
+		spoken[kind] = wav(100 + i)
+		_, err := e.in(e.regions[i%len(e.regions)]).Greetings(personal).Set(e.ctx, kind, bytes.NewReader(spoken[kind]), nil)
+		require.NoError(e, err)
 	}
+	// Another program may have tagged one with whoever spoke it.
+	box, err := e.space.Box(string(personal))
+	require.NoError(e, err)
+	tagged := box.GreetingAudio(keys.GreetingRef{Kind: "busy", Revision: keys.Revision{Gen: 1, Rev: 9}})
+	for _, region := range e.regions {
+		e.plant(region, tagged, "this is agent 7", map[string]string{"caller_id": s.other.number})
+	}
+	before, err := greetings.Current(e.ctx)
+	require.NoError(e, err)
 	c := e.controller()
 	for i, who := range []*caller{s.caller, s.other} { // the owner can have called, too
 		r := e.forget(c, request(fmt.Sprintf("case-%d", i), who.number))
@@ -245,8 +255,19 @@ func row06(e *env) {
 		e.erase(c)
 		e.hidden(who)
 	}
-	for i, region := range e.regions {
-		require.Equal(e, "this is agent 7", string(e.readRaw(region, names[i])))
+	after, err := greetings.Current(e.ctx)
+	require.NoError(e, err)
+	require.Equal(e, before, after)
+	for _, one := range after {
+		r, err := greetings.Open(e.ctx, one)
+		require.NoError(e, err)
+		audio, err := io.ReadAll(r)
+		require.NoError(e, err)
+		require.NoError(e, r.Close())
+		require.Equal(e, spoken[one.Kind], audio, "byte for byte")
+	}
+	for _, region := range e.regions {
+		require.Equal(e, "this is agent 7", string(e.readRaw(region, tagged)))
 	}
 	e.clean(s.trace("case-0"))
 }

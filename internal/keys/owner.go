@@ -19,7 +19,7 @@ func (s Space) Owner(kind, owner string) (string, error) {
 
 // OwnerEntry says that a revision of the mailbox's settings names the owner whose folder it is in. Revisions are never used twice, so neither is this name.
 func (b Box) OwnerEntry(folder string, r Revision) string {
-	return fmt.Sprintf("%s%s,%06d-%09d", folder, b.esc, r.Gen, r.Rev)
+	return folder + b.esc + "," + r.digits()
 }
 
 // OwnedEntry is what an entry of the index of owners says.
@@ -45,7 +45,7 @@ func (s Space) ParseOwnerEntry(key string) (OwnedEntry, error) {
 	if e.Mailbox, err = Unescape(m, MaxMailbox); err != nil || !ok {
 		return OwnedEntry{}, bad
 	}
-	if e.Revision, ok = ParseRevision(settingsPrefix + rev + ".json"); !ok {
+	if e.Revision, ok = parseDigits(rev); !ok {
 		return OwnedEntry{}, bad
 	}
 	return e, nil

@@ -108,8 +108,34 @@ const settingsPrefix = "set-"
 type Revision struct{ Gen, Rev int }
 
 // String returns the revision's name; names sort as revisions follow each other.
-func (r Revision) String() string {
-	return fmt.Sprintf("%s%06d-%09d.json", settingsPrefix, r.Gen, r.Rev)
+func (r Revision) String() string { return settingsPrefix + r.digits() + ".json" }
+
+const (
+	genDigits = 6
+	revDigits = 9
+)
+
+func (r Revision) digits() string {
+	return fmt.Sprintf("%0*d-%0*d", genDigits, r.Gen, revDigits, r.Rev)
+}
+
+// parseDigits reads what Revision.digits writes.
+func parseDigits(s string) (Revision, bool) {
+	gen, rev, ok := strings.Cut(s, "-")
+	if !ok || len(gen) != genDigits || len(rev) != revDigits {
+		return Revision{}, false
+	}
+	g, ok1 := parseCount(gen)
+	r, ok2 := parseCount(rev)
+	if !ok1 || !ok2 || g < 1 {
+		return Revision{}, false
+	}
+	return Revision{Gen: g, Rev: r}, true
+}
+
+func parseCount(digits string) (int, bool) {
+	n, err := strconv.ParseUint(digits, 10, 31)
+	return int(n), err == nil
 }
 
 // Exists reports whether the mailbox exists.
@@ -121,13 +147,9 @@ func (r Revision) Less(o Revision) bool { return r.Gen < o.Gen || r.Gen == o.Gen
 // ParseRevision reads what Revision.String writes.
 func ParseRevision(name string) (Revision, bool) {
 	s, ok := strings.CutPrefix(name, settingsPrefix)
-	if !ok || len(s) != len("000000-000000000.json") || s[6] != '-' || s[16:] != ".json" {
+	s, ended := strings.CutSuffix(s, ".json")
+	if !ok || !ended {
 		return Revision{}, false
 	}
-	gen, err1 := strconv.ParseUint(s[:6], 10, 31)
-	rev, err2 := strconv.ParseUint(s[7:16], 10, 31)
-	if err1 != nil || err2 != nil || gen < 1 {
-		return Revision{}, false
-	}
-	return Revision{Gen: int(gen), Rev: int(rev)}, true
+	return parseDigits(s)
 }

@@ -164,6 +164,27 @@ func operations() []operation {
 			_, err := m.MoveTo(f.ctx, "5002")
 			return err
 		})},
+		{name: "SetGreeting", event: voicemail.EventGreetingSet, setup: someGreetings, prepare: func(f *fixture, svc *voicemail.Service) func(error) error {
+			return func(error) error {
+				_, err := svc.Greetings("5001").Set(f.ctx, voicemail.GreetingTemporary, bytes.NewReader(f.audio), &voicemail.GreetingOptions{Expires: someday(f, month)})
+				return err
+			}
+		}},
+		{name: "RestoreGreeting", event: voicemail.EventGreetingSet, setup: someGreetings, prepare: func(f *fixture, svc *voicemail.Service) func(error) error {
+			return func(error) error {
+				_, err := svc.Greetings("5001").Restore(f.ctx, voicemail.Greeting{Kind: voicemail.GreetingBusy, Revision: 1}, nil)
+				return err
+			}
+		}},
+		{name: "DeleteGreeting", event: voicemail.EventGreetingDeleted, repeated: voicemail.ErrNoGreeting, setup: someGreetings, prepare: func(f *fixture, svc *voicemail.Service) func(error) error {
+			return func(error) error { return svc.Greetings("5001").Delete(f.ctx, voicemail.GreetingBusy) }
+		}},
+		{name: "DeleteMailbox", empties: true, event: voicemail.EventMailboxDeleted, repeated: voicemail.ErrNoMailbox, setup: func(f *fixture) {
+			someMessages(f)
+			someGreetings(f)
+		}, prepare: func(f *fixture, svc *voicemail.Service) func(error) error {
+			return func(error) error { return svc.DeleteMailbox(f.ctx, "5001") }
+		}},
 		{name: "Maintain", setup: mess, prepare: func(f *fixture, svc *voicemail.Service) func(error) error {
 			return func(error) error {
 				_, err := svc.Maintain(f.ctx)
@@ -171,6 +192,14 @@ func operations() []operation {
 			}
 		}},
 	}
+}
+
+// someGreetings are two revisions of one greeting in mailbox 5001, and one of another mailbox.
+func someGreetings(f *fixture) {
+	f.Helper()
+	f.greet("5001", voicemail.GreetingBusy, wav(10))
+	f.greet("5001", voicemail.GreetingBusy, wav(20))
+	f.greet("5002", voicemail.GreetingName, wav(30))
 }
 
 // mess leaves what Maintain has to do, all of it older than it has to be.
@@ -195,5 +224,7 @@ func mess(f *fixture) {
 		_, err := in.UpdateSettings(f.ctx, func(s *voicemail.Settings) error { s.MaxMessages++; return nil })
 		require.NoError(f, err)
 	}
+	someGreetings(f)
+	f.plant(names.GreetingAudio(ofBusy(1, 3)), "orphan")
 	f.pass(rest)
 }

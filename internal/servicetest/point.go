@@ -88,7 +88,7 @@ var (
 	timePattern  = regexp.MustCompile(`expires-\d{13}`)
 	monthPattern = regexp.MustCompile(`^gone/\d{6}/`)
 	hopPattern   = regexp.MustCompile(`([0-9a-f]{12}|\*)-\d+\b`)
-	revPattern   = regexp.MustCompile(`set-(\d{6})-\d{9}`)
+	revPattern   = regexp.MustCompile(`([a-z]+-\d{6})-\d{9}`)
 )
 
 // patternOf is the name with stars for what differs from run to run.
@@ -107,5 +107,5 @@ func patternOf(name string) string {
 
 // shapeOf is the name also without what an attempt that failed uses up.
 func shapeOf(name string) string {
-	return revPattern.ReplaceAllString(hopPattern.ReplaceAllString(patternOf(name), "$1"), "set-$1")
+	return revPattern.ReplaceAllString(hopPattern.ReplaceAllString(patternOf(name), "$1"), "$1")
 }
