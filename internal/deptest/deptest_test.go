@@ -27,6 +27,12 @@ func TestTheModuleLinksWhatItMayOnly(t *testing.T) {
 			Why:      "what tests use must not end up in an application",
 		},
 		Rule{
+			Packages: []string{module + "/examples/..."},
+			Except:   []string{module + "/examples/internal/openapi"}, // which is for tests
+			Forbid:   []string{"go.yaml.in/yaml/...", "go.yaml.in/yaml/v3", module + "/examples/internal/gws/fakegws"},
+			Why:      "what tests use must not end up in an application",
+		},
+		Rule{
 			Packages: []string{module + "/storage/..."},
 			Forbid:   []string{module, module + "/mwi/...", module + "/gdpr/..."},
 			Why:      "imports run one way: a storage knows nothing of voicemail, so that a stranger can write one",
