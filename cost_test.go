@@ -297,7 +297,7 @@ func TestCostsAreKept(t *testing.T) {
 				_, err = io.ReadAll(r)
 				s.ok(err)
 			}
-		}, cost{list: 4, open: 1, stat: 1, trips: 3}, "each range beside a look whether the revision is still kept"},
+		}, cost{list: 6, open: 1, trips: 3}, "each range beside a look whether the revision is still kept"},
 
 		{"maintain with nothing to do", func(s *shop) func() {
 			for range 5 {

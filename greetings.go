@@ -210,6 +210,11 @@ func (v *greetingView) at(kind GreetingKind, rev int) keys.GreetingRef {
 	return keys.GreetingRef{Kind: string(kind), Revision: keys.Revision{Gen: v.gen, Rev: rev}}
 }
 
+// has reports whether a revision is there, in this life of the mailbox.
+func (v *greetingView) has(ref keys.GreetingRef) bool {
+	return ref.Gen == v.gen && slices.Contains(v.committed[GreetingKind(ref.Kind)], ref.Rev)
+}
+
 // list reads the names of the greetings of the mailbox, which must exist.
 func (g *Greetings) list(ctx context.Context) (*greetingView, error) {
 	s := g.svc
@@ -384,7 +389,7 @@ func (g *Greetings) For(ctx context.Context, situation GreetingKind) (Greeting, 
 }
 
 // Open opens the recording of a revision, as any method of this type returned it; its Kind and Revision count. The result reads ranges on demand, as that of Message.Open does, and
-// ends with ErrNoGreeting soon after the revision is not kept any more. ctx governs it until it is closed. It returns ErrNoGreeting for a deletion, too.
+// ends with ErrNoGreeting soon after the revision is not kept any more, or ErrNoMailbox. ctx governs it until it is closed. It returns ErrNoGreeting for a deletion, too.
 func (g *Greetings) Open(ctx context.Context, which Greeting) (io.ReadSeekCloser, error) {
 	_, r, err := g.recording(ctx, which)
 	if err == nil {
@@ -406,10 +411,10 @@ func (g *Greetings) recording(ctx context.Context, which Greeting) (greetingDoc,
 	if err != nil {
 		return fail(err)
 	}
-	if !slices.Contains(v.committed[which.Kind], which.Revision) {
+	ref := v.at(which.Kind, which.Revision)
+	if !v.has(ref) {
 		return fail(ErrNoGreeting)
 	}
-	ref := v.at(which.Kind, which.Revision)
 	doc, err := g.svc.greeting(ctx, v.box, ref)
 	switch {
 	case errors.Is(err, storage.ErrNotExist), err == nil && doc.Deleted:
@@ -421,8 +426,8 @@ func (g *Greetings) recording(ctx context.Context, which Greeting) (greetingDoc,
 	return *doc, &ranges{
 		ctx: ctx, store: s.master, region: s.regions.Master, key: v.box.GreetingAudio(ref), size: doc.Size,
 		allowed: func() error {
-			there, err := storage.Exists(ctx, s.master, v.box.GreetingMeta(ref))
-			if err == nil && !there {
+			now, err := g.list(ctx)
+			if err == nil && !now.has(ref) {
 				err = ErrNoGreeting
 			}
 			return err

@@ -336,7 +336,7 @@ func greetingRanges(e *env) {
 	require.NoError(e, err)
 	require.NoError(e, e.service().DeleteMailbox(e.ctx, "5001"))
 	_, err = io.ReadAll(r)
-	require.ErrorIs(e, err, voicemail.ErrNoGreeting, "it ends soon after it is gone")
+	require.ErrorIs(e, err, voicemail.ErrNoMailbox, "it ends soon after it is gone")
 }
 
 func greetingDeleted(e *env) {
