@@ -30,8 +30,8 @@ type Options struct {
 	// the same in every run: another recording means another message. Default DefaultFormats.
 	Formats []string
 
-	// Greeting gets each greeting, the best format of each. An error is reported and the import goes on. A run that follows brings all of them again.
-	// Default: they are skipped.
+	// Greeting, if set, gets each greeting in place of its mailbox, the best format of each. An error is reported and the import goes on. A run that follows brings all
+	// of them again. Default: they become the greetings of their mailboxes.
 	Greeting func(ctx context.Context, g Greeting) error
 
 	// Progress is told of every item, in the goroutine of Import. Default: nobody is told.
@@ -79,39 +79,6 @@ func DefaultMailbox(context, mailbox string) (voicemail.MailboxID, bool) {
 	return voicemail.MailboxID(mailbox + "@" + context), true
 }
 
-// GreetingKind says when a greeting is played.
-type GreetingKind string
-
-const (
-	// Unavailable (unavail) is played when nobody answers.
-	Unavailable GreetingKind = "unavailable"
-	// Busy is played when the line is busy.
-	Busy GreetingKind = "busy"
-	// Temporary (temp) is played in place of both.
-	Temporary GreetingKind = "temporary"
-	// Name (greet) is the spoken name of the owner.
-	Name GreetingKind = "name"
-)
-
-func greetingKind(stem string) (GreetingKind, bool) {
-	kind, ok := map[string]GreetingKind{"unavail": Unavailable, "busy": Busy, "temp": Temporary, "greet": Name}[stem]
-	return kind, ok
-}
-
-// Greeting is a greeting of a mailbox.
-type Greeting struct {
-	// Context and Mailbox are the spool's, To is what Options.Mailbox made of them.
-	Context, Mailbox string
-	To               voicemail.MailboxID
-	Kind             GreetingKind
-	// Audio is the recording; it is good until the callback returns. ContentType is its media type if it is of a raw format, else empty: it
-	// can be recognized.
-	Audio       io.Reader
-	ContentType string
-	// Modified is when its file was written.
-	Modified time.Time
-}
-
 func (o *Options) withDefaults() (Options, error) {
 	var d Options
 	if o != nil {
@@ -150,7 +117,9 @@ func (o *Options) withDefaults() (Options, error) {
 // Messages keep their caller, called and redirecting number, and the time that they came in. What else Asterisk knew is in their attributes: asterisk.context,
 // asterisk.mailbox, asterisk.folder, asterisk.msg_id, asterisk.category. Limits and quotas of the Service and of its mailboxes hold.
 //
-// What is wrong with one message is in the report, and the others are imported. An error of the storage, of the spool's top, or the end of ctx end the import: then
+// Greetings are set where there is none yet, and anew where the one in the spool was written after the current one was set or deleted.
+//
+// What is wrong with one message or greeting is in the report, and the others are imported. An error of the storage, of the spool's top, or the end of ctx end the import: then
 // the error says why, and the report what was done before. Run it again, and it goes on. Two runs at once make no second message either.
 func Import(ctx context.Context, spool fs.FS, svc *voicemail.Service, opts *Options) (*Report, error) {
 	im := &importer{spool: spool, svc: svc, report: &Report{Items: []Item{}}}

@@ -61,8 +61,8 @@ const (
 	InProgress Reason = "in-progress"
 	// NotRegular: it is a symbolic link, a device or the like. Links are not followed, wherever they lead.
 	NotRegular Reason = "not-a-regular-file"
-	// IsGreeting: it is a greeting, and there is no Options.Greeting.
-	IsGreeting Reason = "greeting"
+	// Superseded: it is a greeting, and another one was set in its mailbox, or the one there deleted, after it was written.
+	Superseded Reason = "superseded"
 	// IsSecret: it holds a PIN in clear text, and was not read.
 	IsSecret Reason = "secret"
 	// Foreign: these are files that belong to no message.

@@ -84,7 +84,9 @@ func (im *importer) mailbox(ctx context.Context, at Item) error {
 	for _, stem := range sorted(files) {
 		it := at
 		it.Name = stem
-		if err := im.greeting(ctx, it, files[stem]); err != nil {
+		kind, _ := greetingKind(stem)
+		g := greeting{importer: im, it: it, kind: kind, files: files[stem]}
+		if err := g.run(ctx); err != nil {
 			return err
 		}
 	}
@@ -131,43 +133,6 @@ func (im *importer) folder(ctx context.Context, at Item) error {
 		}
 	}
 	im.foreign(at, len(rest))
-	return nil
-}
-
-func (im *importer) greeting(ctx context.Context, it Item, files files) error {
-	if im.Greeting == nil {
-		im.skip(it, IsGreeting)
-		return nil
-	}
-	ext, why := files.recording(im.Formats)
-	if why != "" {
-		im.fail(it, why, nil)
-		return nil
-	}
-	f, err := im.spool.Open(im.path(it) + "." + ext)
-	if err != nil {
-		im.fail(it, Unreadable, err)
-		return nil
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		im.fail(it, Unreadable, err)
-		return nil
-	}
-	kind, _ := greetingKind(it.Name)
-	err = im.Greeting(ctx, Greeting{
-		Context: it.Context, Mailbox: it.Mailbox, To: it.To, Kind: kind,
-		Audio: withHeader(f, ext, info.Size()), ContentType: contentType(ext), Modified: info.ModTime(),
-	})
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		im.fail(it, Refused, err)
-	default:
-		im.done(it, Imported, "", nil)
-	}
 	return nil
 }
 
