@@ -23,6 +23,15 @@ type Principal struct {
 	ContactCenters []string
 	// Officer may answer data-protection requests: see, export and erase what any mailbox of the contact center holds of a caller.
 	Officer bool
+	// User is who they are as the owner of mailboxes, and Groups are those whose mailboxes they have, too; empty of clients.
+	User   string
+	Groups []string
+	// Administrator may use every mailbox of the contact center, and make and delete them.
+	Administrator bool
+	// Depositor may leave messages in every mailbox of the contact center: the switch.
+	Depositor bool
+	// Expires is when the credentials end; zero if that is not known.
+	Expires time.Time
 }
 
 // ContactCenter returns for which contact center a request is that asks for one, or for none (""). The error is a *problem.Problem: forbidden, or that one has to be named.

@@ -41,7 +41,17 @@ func start(t *testing.T) (*fakegws.Server, *gws.Client) {
 }
 
 func options() *gws.VerifierOptions {
-	return &gws.VerifierOptions{Application: service, Officers: []string{"PRIVACY"}, Clients: map[string][]string{"scheduler": {center}}}
+	return &gws.VerifierOptions{
+		Application: service, Officers: []string{"PRIVACY"}, Administrators: []string{"PRIVACY"}, Groups: groups,
+		Clients: map[string][]string{"scheduler": {center}},
+	}
+}
+
+func groups(contactCenter, user string) []string {
+	if contactCenter == center && user == "ada" {
+		return []string{"sales"}
+	}
+	return nil
 }
 
 func basic(user, password string) auth.Credentials {
@@ -60,9 +70,9 @@ func TestCredentialsBecomeWhoeverTheyAreOf(t *testing.T) {
 		of   auth.Credentials
 		want auth.Principal
 	}{
-		{"a bearer token", bearer(s.UserToken(`t2026\ada`, time.Hour)), auth.Principal{Name: `user t2026\ada`, ContactCenters: []string{center}, Officer: true}},
-		{"an agent may not answer requests", bearer(s.UserToken(`t2026\agent7`, time.Hour)), auth.Principal{Name: `user t2026\agent7`, ContactCenters: []string{center}}},
-		{"user and password", basic(`t2026\ada`, "pass:word"), auth.Principal{Name: `user t2026\ada`, ContactCenters: []string{center}, Officer: true}},
+		{"a bearer token", bearer(s.UserToken(`t2026\ada`, time.Hour)), auth.Principal{Name: `user t2026\ada`, User: "ada", Groups: []string{"sales"}, ContactCenters: []string{center}, Officer: true, Administrator: true}},
+		{"an agent may not answer requests", bearer(s.UserToken(`t2026\agent7`, time.Hour)), auth.Principal{Name: `user t2026\agent7`, User: "agent7", ContactCenters: []string{center}}},
+		{"user and password", basic(`t2026\ada`, "pass:word"), auth.Principal{Name: `user t2026\ada`, User: "ada", Groups: []string{"sales"}, ContactCenters: []string{center}, Officer: true, Administrator: true}},
 		{"a client", clientToken, auth.Principal{Name: "client scheduler", ContactCenters: []string{center}, Officer: true}},
 	} {
 		got, err := v.Verify(t.Context(), tt.of)

@@ -19,6 +19,10 @@ type VerifierOptions struct {
 	Application Application
 	// Officers are the authorities, as userinfo names them, whose users may answer data-protection requests. Default: none, and then no user may.
 	Officers []string
+	// Administrators are likewise the authorities whose users may use every mailbox, and make and delete them.
+	Administrators []string
+	// Groups says which groups a user is in, whose mailboxes they have, too; userinfo does not. It is called by many at once. Default: in none.
+	Groups func(contactCenter, user string) []string
 	// Clients are the contact centers that clients may act for, by the client's ID; such a client may answer data-protection requests. One that is not named here is
 	// refused.
 	Clients map[string][]string
@@ -98,8 +102,18 @@ func (v *Verifier) exchange(ctx context.Context, c auth.Credentials) (auth.Crede
 // principal says what a user or client may do.
 func (v *Verifier) principal(u UserInfo) (auth.Principal, error) {
 	if u.ContactCenter != "" {
-		officer := slices.ContainsFunc(u.Authorities, func(a string) bool { return slices.Contains(v.opts.Officers, a) })
-		return auth.Principal{Name: name("user ", u.UserName, u.Subject), ContactCenters: []string{u.ContactCenter}, Officer: officer}, nil
+		has := func(one []string) bool {
+			return slices.ContainsFunc(u.Authorities, func(a string) bool { return slices.Contains(one, a) })
+		}
+		p := auth.Principal{
+			Name: name("user ", u.UserName, u.Subject), ContactCenters: []string{u.ContactCenter},
+			User:    u.UserName[strings.LastIndexByte(u.UserName, '\\')+1:], // behind the tenant, which is said by the contact center
+			Officer: has(v.opts.Officers), Administrator: has(v.opts.Administrators),
+		}
+		if v.opts.Groups != nil {
+			p.Groups = v.opts.Groups(u.ContactCenter, p.User)
+		}
+		return p, nil
 	}
 	centers := v.opts.Clients[u.Subject]
 	if len(centers) == 0 {

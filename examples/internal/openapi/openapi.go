@@ -5,11 +5,13 @@ package openapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"os"
 	"regexp"
@@ -218,12 +220,22 @@ func (d *Document) checkRequest(op map[string]any, r *http.Request, sent []byte)
 }
 
 func (d *Document) checkBody(described map[string]any, h http.Header, body []byte) error {
-	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	content := object(described["content"])
+	if len(content) == 0 {
+		if len(body) > 0 {
+			return fmt.Errorf("a body is not described")
+		}
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil {
 		return err
 	}
-	content := object(described["content"])
 	media, ok := content[kind]
+	if !ok {
+		major, _, _ := strings.Cut(kind, "/")
+		media, ok = content[major+"/*"]
+	}
 	if !ok {
 		return fmt.Errorf("the type %s is not described", kind)
 	}
@@ -232,10 +244,41 @@ func (d *Document) checkBody(described map[string]any, h http.Header, body []byt
 		return nil
 	}
 	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
+	if kind == "multipart/form-data" {
+		v, err = form(body, params["boundary"])
+	} else {
+		err = json.Unmarshal(body, &v)
+	}
+	if err != nil {
 		return err
 	}
 	return d.value("$", schema, v)
+}
+
+// form returns the parts of a form as the members of an object: those of JSON as what they hold, others as strings.
+func form(body []byte, boundary string) (any, error) {
+	members := map[string]any{}
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return members, nil
+		}
+		var content []byte
+		if err == nil {
+			content, err = io.ReadAll(part)
+		}
+		if err != nil {
+			return nil, err
+		}
+		var v any = string(content)
+		if part.Header.Get("Content-Type") == "application/json" {
+			if err := json.Unmarshal(content, &v); err != nil {
+				return nil, err
+			}
+		}
+		members[part.FormName()] = v
+	}
 }
 
 // value checks a value against a schema.

@@ -1,0 +1,167 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"time"
+
+	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/examples/internal/problem"
+)
+
+// depositDoc is what is known of a recording. Callers are given as telephony delivers them: see voicemail.ParseCallerID.
+type depositDoc struct {
+	ID          voicemail.MessageID `json:"id"`
+	Caller      string              `json:"caller"`
+	CallerName  string              `json:"callerName"`
+	Called      string              `json:"called"`
+	Redirecting string              `json:"redirecting"`
+	CallID      string              `json:"callId"`
+	DurationMS  int64               `json:"durationMs"`
+	Urgent      bool                `json:"urgent"`
+	Expires     time.Time           `json:"expires"`
+	Attributes  map[string]string   `json:"attributes"`
+}
+
+// maxDuration keeps the milliseconds of a client within a time.Duration.
+const maxDuration = 24 * time.Hour
+
+func (d *depositDoc) options(contentType string) (*voicemail.DepositOptions, error) {
+	if d.DurationMS < 0 || d.DurationMS > maxDuration.Milliseconds() {
+		return nil, badRequest("durationMs is from 0 to a day")
+	}
+	o := &voicemail.DepositOptions{
+		ID: d.ID, Called: voicemail.ParseCallerID(d.Called), Redirecting: voicemail.ParseCallerID(d.Redirecting), CallID: d.CallID,
+		Caller: voicemail.ParseCallerID(d.Caller), ContentType: contentType, Duration: time.Duration(d.DurationMS) * time.Millisecond,
+		Urgent: d.Urgent, Expires: d.Expires, Attributes: d.Attributes,
+	}
+	if d.CallerName != "" {
+		o.Caller = o.Caller.WithName(d.CallerName)
+	}
+	return o, nil
+}
+
+// depositMessage takes a form of two parts, in this order: message, a JSON document, and audio, the recording, which is stored as it comes in.
+func (c *call) depositMessage() error {
+	if err := c.query().end(); err != nil {
+		return err
+	}
+	box, _, err := c.mailbox(c.who.Administrator || c.who.Depositor)
+	if err != nil {
+		return err
+	}
+	release, err := c.admitDeposit()
+	if err != nil {
+		return err
+	}
+	defer release()
+	details, audio, err := c.upload()
+	if err != nil {
+		return err
+	}
+	opts, err := details.options(audio.contentType)
+	if err != nil {
+		return err
+	}
+	m, err := box.Deposit(c.r.Context(), audio, opts)
+	var failed *voicemail.DepositError
+	if errors.As(err, &failed) {
+		_ = failed.Audio.Close() // the client has the recording, and learns the ID to repeat the deposit with
+	}
+	if err != nil {
+		return err
+	}
+	status := http.StatusCreated
+	if m.State().Pending {
+		status = http.StatusAccepted
+	}
+	doc := newMessage(m)
+	c.w.Header().Set("Location", messageURL(doc.Mailbox, doc.ID))
+	return c.answer(status, doc)
+}
+
+// admitDeposit refuses to begin a deposit while the service stops, or while it has as many as it can.
+func (c *call) admitDeposit() (release func(), err error) {
+	if c.opts.Draining.Err() != nil {
+		return nil, busy("The service stops")
+	}
+	if !c.deposits.take() {
+		return nil, busy("As many recordings as can be are being taken in")
+	}
+	return c.deposits.giveBack, nil
+}
+
+// upload reads the first part of the form, and returns the second to be read.
+func (c *call) upload() (*depositDoc, *recording, error) {
+	form, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil || form != formType || params["boundary"] == "" {
+		return nil, nil, mediaType(formType)
+	}
+	parts := multipart.NewReader(clientBody{c.r.Body}, params["boundary"])
+	part, err := nextPart(parts, "message")
+	if err != nil {
+		return nil, nil, err
+	}
+	if got, _, err := mime.ParseMediaType(part.Header.Get("Content-Type")); err != nil || got != jsonType {
+		return nil, nil, badRequest("the part message has to be application/json")
+	}
+	details := &depositDoc{}
+	if err := decodeJSON(clientBody{part}, details); err != nil {
+		return nil, nil, err
+	}
+	part, err = nextPart(parts, "audio")
+	if err != nil {
+		return nil, nil, err
+	}
+	contentType, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type")) // it is a hint
+	return details, &recording{Reader: clientBody{part}, form: parts, contentType: contentType}, nil
+}
+
+func nextPart(form *multipart.Reader, name string) (*multipart.Part, error) {
+	part, err := form.NextRawPart() // as it is: a part is not decoded
+	var known *problem.Problem
+	switch {
+	case errors.As(err, &known):
+		return nil, known
+	case err != nil:
+		return nil, badRequest("the form has two parts, message and audio, in this order")
+	case part.FormName() != name:
+		return nil, badRequest("the form has two parts, message and audio, in this order")
+	}
+	return part, nil
+}
+
+// recording reads the last part of a form. It ends well only if the form does.
+type recording struct {
+	io.Reader
+	form        *multipart.Reader
+	contentType string
+}
+
+func (r *recording) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	if _, end := r.form.NextRawPart(); !errors.Is(end, io.EOF) {
+		return n, badRequest("the form does not end behind the part audio")
+	}
+	return n, io.EOF
+}
+
+// slots bound how many are at something at the same time.
+type slots chan struct{}
+
+func (s slots) take() bool {
+	select {
+	case s <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s slots) giveBack() { <-s }

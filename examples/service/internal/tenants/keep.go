@@ -1,0 +1,39 @@
+package tenants
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Keep does what a tenant needs from time to time, for each tenant at every interval until ctx is done: it brings in deposits that wait for the master region, and takes away what has expired
+// or was left behind. Several processes may do so at the same time.
+func (p *Pool) Keep(ctx context.Context, interval time.Duration) {
+	timer := time.NewTimer(rand.N(interval)) // processes that start together do not keep together
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		for _, tenant := range p.opts.Directory.Tenants() {
+			p.keep(ctx, tenant)
+		}
+		timer.Reset(interval)
+	}
+}
+
+func (p *Pool) keep(ctx context.Context, tenant string) {
+	t, done, err := p.use(ctx, tenant)
+	if err == nil {
+		defer done()
+		_, err = t.Service.Sync(ctx)
+	}
+	if err == nil {
+		_, err = t.Service.Maintain(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		p.opts.Logger.ErrorContext(ctx, "a tenant could not be kept; it is tried again", "tenant", tenant, "error", err)
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/genesys/voicemail/examples/internal/auth"
+	"github.com/genesys/voicemail/examples/service/internal/access"
+)
+
+const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE -secrets FILE [-ticket-key FILE]] [-dev]"
+
+// options are what the command line says.
+type options struct {
+	listen, dir, config, secrets, ticketKey string
+	dev                                     bool
+}
+
+func parse(out io.Writer, args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("service", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8081", "address to listen at")
+	flags.StringVar(&o.dir, "dir", "voicemail-demo", "directory of the volume of development mode")
+	flags.StringVar(&o.config, "config", "", "file of package config: where the storage is")
+	flags.StringVar(&o.secrets, "secrets", "", "file of who is let in: a JSON array of {sha256, ccid, user, groups, officer, administrator, depositor, expires}")
+	flags.StringVar(&o.ticketKey, "ticket-key", "", "file with 32 bytes, the same for all processes behind one address")
+	flags.BoolVar(&o.dev, "dev", false, "development mode; it is on without -config")
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(out, usage)
+		flags.SetOutput(out)
+		flags.PrintDefaults()
+		return o, err
+	}
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("%d arguments are too many", flags.NArg())
+	}
+	if err != nil {
+		return o, fmt.Errorf("%w; %s", err, usage)
+	}
+	o.dev = o.dev || o.config == ""
+	return o, o.check()
+}
+
+func (o options) check() error {
+	switch {
+	case o.dev && !loopback(o.listen):
+		return errors.New("development mode lets everybody in: it listens on this machine only, as at 127.0.0.1:8081; name a storage with -config, and who is let in with -secrets")
+	case !o.dev && o.secrets == "":
+		return errors.New("nobody could be let in: give -secrets; " + usage)
+	}
+	return nil
+}
+
+// loopback reports whether an address can be reached from this machine only.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// verifier returns who is let in.
+func (o options) verifier() (auth.Verifier, error) {
+	if o.dev {
+		return access.NewTable(demoSecrets(), nil), nil
+	}
+	doc, err := os.ReadFile(o.secrets)
+	if err != nil {
+		return nil, err
+	}
+	return access.ParseTable(doc)
+}
+
+// tickets returns the tickets under the key of the file; without one they are good for this process.
+func (o options) tickets() (*access.Tickets, error) {
+	if o.ticketKey == "" {
+		return access.NewTickets(nil, nil)
+	}
+	key, err := os.ReadFile(o.ticketKey)
+	if err != nil {
+		return nil, err
+	}
+	return access.NewTickets([]byte(strings.TrimSuffix(string(key), "\n")), nil)
+}
