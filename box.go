@@ -21,7 +21,8 @@ type stay struct {
 
 	marks  []string  // every mark that is known, as named
 	newest time.Time // when the last of its names was created; only from a listing with times
-	goneAt time.Time // when the first of its gone marks was created; likewise
+	metaAt time.Time // when its metadata was; likewise
+	goneAt time.Time // when the first of its gone marks was
 	moveAt time.Time
 }
 
@@ -30,7 +31,7 @@ func (st *stay) visible() bool { return st.committed && !st.gone && !st.forget }
 
 func (st *stay) add(mark string, modified time.Time) {
 	if mark == keys.Meta {
-		st.committed = true
+		st.committed, st.metaAt = true, modified
 	} else {
 		st.marks = append(st.marks, mark)
 	}
@@ -64,10 +65,8 @@ func (st *stay) add(mark string, modified time.Time) {
 
 // boxView is what one listing of a mailbox says. A name that this version does not know says nothing to it.
 type boxView struct {
-	stays    []stay // oldest ID first
-	settings keys.Revision
-	// superseded are the earlier revisions with the time when their successor was created.
-	superseded map[keys.Revision]time.Time
+	stays []stay // oldest ID first
+	revisions
 }
 
 // exists reports whether the mailbox exists.
@@ -105,13 +104,7 @@ func (s *Service) list(ctx context.Context, box keys.Box, how listing) (*boxView
 		}
 		name := info.Key[len(folder):]
 		if rev, ok := keys.ParseRevision(name); ok {
-			if v.settings != (keys.Revision{}) && how.times {
-				if v.superseded == nil {
-					v.superseded = map[keys.Revision]time.Time{}
-				}
-				v.superseded[v.settings] = info.Modified
-			}
-			v.settings = rev
+			v.add(rev, info.Modified)
 			continue
 		}
 		stem, mark, ok := strings.Cut(name, ".")

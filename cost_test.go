@@ -105,6 +105,8 @@ func inShop(t *testing.T, f func(s *shop)) {
 			require.NoError(t, err)
 		}
 		s.box = s.svc.Mailbox("5001")
+		_, err := s.svc.Settings(t.Context())
+		require.NoError(t, err)
 		f(s)
 	})
 }
@@ -191,7 +193,7 @@ func TestCostsAreKept(t *testing.T) {
 		{"deposit, cold", func(s *shop) func() {
 			s.reopen()
 			return func() { s.message() }
-		}, cost{create: 3, list: 1, open: 1, trips: 4}, "the settings are read once in ten minutes"},
+		}, cost{create: 3, list: 2, open: 1, trips: 4}, "the settings are read once in ten minutes; those of the tenant are listed once in two, beside the mailbox"},
 		{"deposit under a quota of bytes", func(s *shop) func() {
 			_, err := s.box.UpdateSettings(s.t.Context(), func(set *voicemail.Settings) error { set.MaxBytes = 1 << 20; return nil })
 			s.ok(err)
@@ -304,7 +306,7 @@ func TestCostsAreKept(t *testing.T) {
 				s.message()
 			}
 			return func() { _, err := s.svc.Maintain(s.t.Context()); s.ok(err) }
-		}, cost{list: 9, trips: 9}, "pending deposits, mailboxes, each of the two, audio, probes, index, owners, greetings"},
+		}, cost{list: 10, trips: 10}, "pending deposits, the tenant's settings, mailboxes, each of the two, audio, probes, index, owners, greetings"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inShop(t, func(s *shop) {

@@ -104,6 +104,7 @@ type deposit struct {
 	stored     bool      // it was
 	doubtful   bool      // the audio may yet be stored
 	committing bool      // it may be committed
+	over       bool      // others have to go for it
 	rival      *metadata // of another recording that waits under the given ID
 }
 
@@ -132,6 +133,9 @@ func (m *mailbox) Deposit(ctx context.Context, r io.Reader, opts *DepositOptions
 		m.svc.emit(EventPending, m.id, msg.ID(), "")
 	case msg.new:
 		m.svc.emit(EventDeposited, m.id, msg.ID(), "")
+	}
+	if !msg.pending && (d.over || !msg.new) { // an earlier attempt may not have come so far
+		m.svc.makeRoom(ctx, d.box, d.view, msg.ref())
 	}
 	return msg.message, nil
 }
@@ -348,10 +352,14 @@ func recognize(recording *spool.Spool, claimed string) (audio.Info, error) {
 	return info, nil
 }
 
-// look lists the mailbox.
-func (d *deposit) look(ctx context.Context) (err error) {
-	d.view, err = d.m.existing(ctx, listing{})
-	return err
+// look lists the mailbox, beside what the tenant's settings say that admit goes by.
+func (d *deposit) look(ctx context.Context) error {
+	var listErr, tenantErr error
+	both(
+		func() { d.view, listErr = d.m.existing(ctx, listing{}) },
+		func() { _, tenantErr = d.m.svc.recentSettings(ctx) },
+	)
+	return first(listErr, tenantErr)
 }
 
 // already reports whether an earlier attempt has committed the message.
@@ -412,7 +420,14 @@ func (d *deposit) admit(ctx context.Context) error {
 			return ErrGone
 		}
 	}
-	return d.m.svc.admit(ctx, d.box, d.view, d.meta.Size)
+	p, err := d.m.svc.takes(ctx, d.box, d.view)
+	if err == nil {
+		err = p.lasts(&d.meta)
+	}
+	if err == nil {
+		d.over, err = d.m.svc.room(ctx, d.box, d.view, p, d.meta.Size)
+	}
+	return err
 }
 
 // storeAudio creates the audio in the local region. On a retry it may be there; then it must be the same.

@@ -65,10 +65,13 @@ func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *m
 // announceErasure creates a gone mark and looks whether the stay may be deleted. If not, the mark is taken back.
 func (s *Service) announceErasure(ctx context.Context, box keys.Box, ref keys.Ref, allowed may) (stay, error) {
 	mark := box.Mark(ref, keys.Gone+s.ids.nonce())
-	var st stay
+	st := stay{ref: ref}
 	_, err := s.master.Create(ctx, mark, nil, nil)
 	if err == nil {
-		st, err = s.look(ctx, box, ref)
+		var v *boxView
+		if v, err = s.list(ctx, box, listing{prefix: ref.String() + ".", times: true}); err == nil {
+			st = v.stay(ref)
+		}
 	}
 	if err == nil {
 		err = allowed(&st)

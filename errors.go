@@ -37,8 +37,10 @@ var (
 var (
 	// ErrInvalid: an argument cannot be right; the text says which and what is possible. Nothing was changed.
 	ErrInvalid = errors.New("invalid argument")
-	// ErrTooLarge: the recording is longer than Limits allow, in bytes or in time.
+	// ErrTooLarge: the recording is longer than Limits or the mailbox allow, in bytes or in time.
 	ErrTooLarge = errors.New("recording is too large")
+	// ErrTooShort: the recording lasts less than the mailbox takes, as far as that is known; see Policy.MinDuration.
+	ErrTooShort = errors.New("recording is too short")
 	// ErrEmpty: the recording has no bytes.
 	ErrEmpty = errors.New("recording is empty")
 	// ErrIndexKey: the caller index was made with another key, or its key is missing. See Options.IndexKey.

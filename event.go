@@ -10,7 +10,8 @@ const (
 	EventMailboxCreated  EventKind = "mailbox-created"
 	EventMailboxDeleted  EventKind = "mailbox-deleted"
 	EventSettingsChanged EventKind = "settings-changed"
-	EventGreetingSet     EventKind = "greeting-set" // or an earlier one was restored
+	EventTenantChanged   EventKind = "tenant-changed" // the tenant's settings; Mailbox is empty
+	EventGreetingSet     EventKind = "greeting-set"   // or an earlier one was restored
 	EventGreetingDeleted EventKind = "greeting-deleted"
 	EventDeposited       EventKind = "deposited"
 	EventPending         EventKind = "pending" // deposited while the master region could not be reached: its mailbox has not changed yet
@@ -26,6 +27,7 @@ const (
 	EventRestored        EventKind = "restored"
 	EventDeleted         EventKind = "deleted"
 	EventExpired         EventKind = "expired"      // deleted since its time had come
+	EventDropped         EventKind = "dropped"      // deleted since the mailbox was full, see DropOldestRead
 	EventRestricted      EventKind = "restricted"   // its caller asked to be forgotten: agents see it no more
 	EventUnrestricted    EventKind = "unrestricted" // that was undone: it is as it was
 	EventErased          EventKind = "erased"       // it was restricted, and now nothing of it is left

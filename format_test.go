@@ -143,7 +143,31 @@ func TestMetadataLongerThanItIsReadIsNotWritten(t *testing.T) {
 }
 
 func fullSettings() *Settings {
-	return &Settings{Owner: Group("sales"), Disabled: true, MaxMessages: 100, MaxBytes: 1 << 30, ChangedAt: goldenTime}
+	return &Settings{
+		Owner: Group("sales"), Disabled: true, MaxMessages: 100, MaxBytes: 1 << 30, WhenFull: DropOldestRead,
+		MinDuration: 1500 * time.Millisecond, MaxDuration: 3 * time.Minute, Retention: Retention{Days: NoLimit, KeepUnread: On, TrashDays: 7},
+		OptOutNumber: "5100", ChangedAt: goldenTime,
+	}
+}
+
+func TestTenantSettingsAreStoredAsInTheirGoldenFile(t *testing.T) {
+	full := &TenantSettings{
+		MaxMessages: 100, MaxBytes: 1 << 30, WhenFull: Refuse, MinDuration: time.Second, MaxDuration: time.Hour,
+		Retention: Retention{Days: 30, KeepUnread: Off, TrashDays: 7}, OptOutNumber: "5100", AccessNumber: "5000", Revision: 3, ChangedAt: goldenTime,
+	}
+	minimal := &TenantSettings{AccessNumber: DefaultAccessNumber, Revision: 3, ChangedAt: goldenTime}
+	for name, s := range map[string]*TenantSettings{"tenant-full.json": full, "tenant-minimal.json": minimal} {
+		doc, err := s.encode("0123456789abcdef01234567")
+		require.NoError(t, err)
+		golden(t, formatVersion+"/"+name, indented(t, doc))
+		read, err := decodeTenantSettings(readGolden(t, name), keys.Revision{Gen: 1, Rev: 3})
+		require.NoError(t, err)
+		assert.Equal(t, s, read)
+	}
+	for why, doc := range map[string]string{"empty": "", "no object": "[]", "no version": "{}", "another type": `{"v":1,"retentionDays":"many"}`} {
+		_, err := decodeTenantSettings([]byte(doc), keys.Revision{Gen: 1, Rev: 1})
+		assert.ErrorIs(t, err, storage.ErrCorrupt, why)
+	}
 }
 
 func TestSettingsAreStoredAsInTheirGoldenFile(t *testing.T) {
@@ -349,6 +373,9 @@ func TestTheNamesOfAMessageAreThoseOfTheGoldenFile(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Greetings("5001").Delete(ctx, GreetingBusy))
 	section("a greeting was set and deleted")
+	_, err = s.UpdateSettings(ctx, func(set *TenantSettings) error { set.Retention.Days = 30; return nil })
+	require.NoError(t, err)
+	section("settings of the tenant")
 	golden(t, formatVersion+"/names.txt", out.Bytes())
 }
 

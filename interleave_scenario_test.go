@@ -49,7 +49,8 @@ func testServiceIn(ctx context.Context, regions Regions, seed int64, now func() 
 		},
 		nonce: func() string { return fmt.Sprintf("%d-%d", seed, n.Add(1)) },
 	}
-	return svc, nil
+	_, err = svc.Settings(ctx) // which an operation reads now and then, and which say the same to all
+	return svc, err
 }
 
 // actor is an operation on x, or beside it.

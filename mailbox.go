@@ -34,7 +34,7 @@ type Mailbox interface {
 	// more than 12 hours back are not taken so.
 	//
 	// Once it has begun to read audio, every error is a [*DepositError], which gives the recording back; what else it says, errors.Is tells: ErrDisabled,
-	// ErrMailboxFull, ErrTooLarge, ErrEmpty, ErrGone, ErrConflict, or an error of the storage or of audio.
+	// ErrMailboxFull, ErrTooShort, ErrTooLarge, ErrEmpty, ErrGone, ErrConflict, or an error of the storage or of audio.
 	Deposit(ctx context.Context, audio io.Reader, opts *DepositOptions) (Message, error)
 
 	// Message returns one message. It returns ErrNotFound if it is in no state to be seen, or in another mailbox.
@@ -46,6 +46,10 @@ type Mailbox interface {
 
 	// Counts counts the messages: one listing, nothing opened. An error is never a zero.
 	Counts(ctx context.Context) (Counts, error)
+
+	// Usage returns what there is in the mailbox, and what is in force there. It costs a listing, one of the tenant's settings, one of the recordings in
+	// each region, and a read of the settings once in ten minutes.
+	Usage(ctx context.Context) (Usage, error)
 }
 
 // ListOptions choose and page the messages of [Mailbox.Messages].

@@ -16,8 +16,8 @@ import (
 type MaintainReport struct {
 	// Mailboxes and Messages were looked at.
 	Mailboxes, Messages int
-	// Expired messages were deleted since their time had come.
-	Expired int
+	// Expired, Aged and Purged messages were deleted since their time had come: their own expiry, the age that a mailbox keeps messages to, the time in its trash. See Cause.
+	Expired, Aged, Purged int
 	// Deletions and Moves were finished that a crash had left half done.
 	Deletions, Moves int
 	// Tombstones took the place of what marks a message as deleted.
@@ -35,7 +35,7 @@ type MaintainReport struct {
 	Revisions int
 }
 
-// Maintain goes over the tenant once: it deletes the messages that have expired, finishes deletions and moves that a crash left half done, and takes away what
+// Maintain goes over the tenant once: it deletes the messages that have expired or that [Retention] does not keep, finishes deletions and moves that a crash left half done, and takes away what
 // failed operations left behind. Nothing that is younger than a day is taken for garbage, and nothing that belongs to a pending deposit. Run it every hour
 // or so, from anywhere, also from several processes at once; it can be stopped at any point and started again.
 //
@@ -44,6 +44,7 @@ type MaintainReport struct {
 func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
 	k := &keeper{Service: s, now: s.opts.Now(), pending: map[string]bool{}, blind: map[string]bool{}, undone: map[keys.Forgetting]bool{}}
 	k.waiting(ctx)
+	k.failed("", k.settingsOfTenant(ctx))
 	for m, err := range s.folders(ctx) {
 		if err != nil {
 			k.failed("", err)
@@ -72,6 +73,7 @@ type keeper struct {
 	now    time.Time
 	report MaintainReport
 	errs   []error
+	tenant *TenantSettings // nil if they could not be read; then nothing goes by them
 
 	pending map[string]bool          // the IDs that wait in some region
 	blind   map[string]bool          // the regions of which that is not known
@@ -117,21 +119,23 @@ func (k *keeper) mailbox(ctx context.Context, m *mailbox) {
 		return
 	}
 	k.report.Mailboxes++
+	retention, err := k.retentionOf(ctx, box, v)
+	k.failed(m.id, err) // what has an expiry of its own goes all the same
 	for i := range v.stays {
 		if v.stays[i].committed {
 			k.report.Messages++
 		}
-		if err := k.stay(ctx, m, box, &v.stays[i]); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrHeld) {
+		if err := k.stay(ctx, m, box, &v.stays[i], retention); err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrHeld) {
 			k.failed(m.id, err)
 		}
 	}
 	if !v.exists() && v.settings != (keys.Revision{}) {
 		k.failed(m.id, m.empty(ctx, box, v)) // its deletion was cut off, or something came in while it was deleted
 	}
-	k.failed(m.id, k.revisions(ctx, box, v))
+	k.failed(m.id, k.prune(ctx, v.superseded, box.SettingsAt))
 }
 
-func (k *keeper) stay(ctx context.Context, m *mailbox, box keys.Box, st *stay) error {
+func (k *keeper) stay(ctx context.Context, m *mailbox, box keys.Box, st *stay, r Retention) error {
 	switch {
 	case !st.committed && k.mayWait(st.ref.ID):
 		return nil
@@ -145,10 +149,8 @@ func (k *keeper) stay(ctx context.Context, m *mailbox, box keys.Box, st *stay) e
 		return k.stray(ctx, box, st, "")
 	case st.move && k.age(st.moveAt) > abandonedAge:
 		return k.move(ctx, box, st)
-	case !st.expires.IsZero() && !st.expires.After(k.now) && !st.hold:
-		return k.expire(ctx, m, box, st)
 	}
-	return nil
+	return k.retain(ctx, m, box, st, r)
 }
 
 // gone finishes a deletion that somebody began and gave up, and after a day puts a tombstone in place of its marks.
@@ -302,45 +304,6 @@ func (k *keeper) move(ctx context.Context, box keys.Box, st *stay) error {
 	if moved {
 		k.report.Moves++
 	}
-	return nil
-}
-
-func (k *keeper) expire(ctx context.Context, m *mailbox, box keys.Box, st *stay) error {
-	meta, err := k.metadata(ctx, box, st.ref)
-	if err != nil {
-		return err
-	}
-	now, err := k.erase(ctx, box, st.ref, meta, func(now *stay) error {
-		if now.expires.After(k.now) {
-			return ErrHeld // put off meanwhile
-		}
-		return notRestricted(now)
-	})
-	if now.gone {
-		k.emit(EventExpired, m.id, meta.ID, "")
-	}
-	if err != nil {
-		return err
-	}
-	k.report.Expired++
-	return nil
-}
-
-// revisions takes away settings that were superseded for a day. Earlier, a slow writer could use a number again that was given out already.
-func (k *keeper) revisions(ctx context.Context, box keys.Box, v *boxView) error {
-	var names []string
-	for rev, at := range v.superseded {
-		if k.age(at) > garbageAge {
-			names = append(names, box.SettingsAt(rev))
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	if err := k.master.Delete(ctx, names...); err != nil {
-		return err
-	}
-	k.report.Revisions += len(names)
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (m *mailbox) create(ctx context.Context, set Settings) error {
 	if err != nil {
 		return err
 	}
-	if err := set.check(); err != nil {
+	if err := set.check(&m.svc.opts.Limits); err != nil {
 		return err
 	}
 	v, err := m.svc.list(ctx, box, listing{prefix: "set-"})

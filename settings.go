@@ -19,11 +19,18 @@ type Settings struct {
 	Owner Owner
 	// Disabled: the mailbox takes no messages. What is in it stays usable.
 	Disabled bool
-	// MaxMessages is how many messages the mailbox holds, those in the trash among them; 0 is Limits.Messages, which it cannot exceed. Deposits that run at the
-	// same time can exceed it by their number.
+	// MaxMessages is how many messages the mailbox holds, those in the trash among them; 0 is the tenant's, or Limits.Messages, which it cannot exceed. Deposits that
+	// run at the same time can exceed it by their number.
 	MaxMessages int
-	// MaxBytes is how many bytes of audio the mailbox holds, likewise; 0 is no limit. With it a deposit costs one more listing for each region.
+	// MaxBytes is how many bytes of audio the mailbox holds, likewise; 0 is the tenant's, or no limit. With it a deposit costs one more listing for each region.
 	MaxBytes int64
+	// WhenFull, MinDuration and MaxDuration say what else the mailbox takes, Retention when messages go by themselves, see Policy. 0 and "" are the tenant's.
+	WhenFull    WhenFull
+	MinDuration time.Duration
+	MaxDuration time.Duration
+	Retention   Retention
+	// OptOutNumber is where a caller is connected who does not want to leave a message; "" is the tenant's.
+	OptOutNumber string
 
 	// Revision counts the changes since the mailbox was created, from 0. UpdateSettings ignores what is set here.
 	Revision int
@@ -33,32 +40,31 @@ type Settings struct {
 	rest unknown
 }
 
-func (s *Settings) check() error {
-	if s.MaxMessages < 0 || s.MaxBytes < 0 {
-		return invalid("a quota is negative; 0 is the default")
+func (s *Settings) policy() Policy {
+	return Policy{
+		MaxMessages: s.MaxMessages, MaxBytes: s.MaxBytes, WhenFull: s.WhenFull, MinDuration: s.MinDuration, MaxDuration: s.MaxDuration,
+		Retention: s.Retention, OptOutNumber: s.OptOutNumber,
 	}
-	return s.Owner.check()
+}
+
+func (s *Settings) check(l *Limits) error {
+	p := s.policy()
+	return first(p.check(l), s.Owner.check())
 }
 
 // settingsDoc is the stored form. Nonce makes every document different, so that equal content means equal creator (see storage.Store).
 type settingsDoc struct {
-	Version     int       `json:"v"`
-	Nonce       string    `json:"nonce"`
-	At          time.Time `json:"at"`
-	Owner       Owner     `json:"owner"`
-	Disabled    bool      `json:"disabled,omitempty"`
-	MaxMessages int       `json:"maxMessages,omitempty"`
-	MaxBytes    int64     `json:"maxBytes,omitempty"`
+	Version  int       `json:"v"`
+	Nonce    string    `json:"nonce"`
+	At       time.Time `json:"at"`
+	Owner    Owner     `json:"owner"`
+	Disabled bool      `json:"disabled,omitempty"`
+	policyDoc
 }
-
-const (
-	settingsVersion = 1
-	settingsSize    = 64 << 10
-)
 
 func (s *Settings) encode(nonce string) ([]byte, error) {
 	return s.rest.encode(settingsDoc{
-		Version: settingsVersion, Nonce: nonce, At: s.ChangedAt, Owner: s.Owner, Disabled: s.Disabled, MaxMessages: s.MaxMessages, MaxBytes: s.MaxBytes,
+		Version: settingsVersion, Nonce: nonce, At: s.ChangedAt, Owner: s.Owner, Disabled: s.Disabled, policyDoc: newPolicyDoc(s.policy()),
 	})
 }
 
@@ -71,27 +77,16 @@ func decodeSettings(doc []byte, rev keys.Revision) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := d.policy()
 	return &Settings{
-		Owner: d.Owner, Disabled: d.Disabled, MaxMessages: d.MaxMessages, MaxBytes: d.MaxBytes, Revision: rev.Rev, ChangedAt: d.At, rest: rest,
+		Owner: d.Owner, Disabled: d.Disabled, MaxMessages: p.MaxMessages, MaxBytes: p.MaxBytes, WhenFull: p.WhenFull, MinDuration: p.MinDuration,
+		MaxDuration: p.MaxDuration, Retention: p.Retention, OptOutNumber: p.OptOutNumber, Revision: rev.Rev, ChangedAt: d.At, rest: rest,
 	}, nil
 }
 
 // settings reads a revision. The result is shared and must not be changed.
 func (s *Service) settings(ctx context.Context, box keys.Box, rev keys.Revision) (*Settings, error) {
-	key := box.SettingsAt(rev)
-	if v, ok := s.cache.get(key); ok {
-		return v.(*Settings), nil
-	}
-	doc, err := storage.ReadFile(ctx, s.master, key, settingsSize)
-	if err != nil {
-		return nil, err
-	}
-	set, err := decodeSettings(doc, rev)
-	if err != nil {
-		return nil, err
-	}
-	s.cache.put(key, set)
-	return set, nil
+	return readRevision(ctx, s, box.SettingsAt(rev), rev, decodeSettings)
 }
 
 // writeSettings creates a revision and reports whether it is ours. before is the owner of the revision before.
@@ -102,23 +97,11 @@ func (s *Service) writeSettings(ctx context.Context, box keys.Box, rev keys.Revi
 		}
 	}
 	set.Revision, set.ChangedAt = rev.Rev, s.opts.Now().UTC()
-	doc, err := set.encode(s.ids.nonce())
-	if err != nil {
-		return false, err
-	}
-	if len(doc) > settingsSize {
-		return false, invalid("settings take %d bytes, at most %d are possible", len(doc), settingsSize)
-	}
-	won, err := s.createOnce(ctx, s.master, box.SettingsAt(rev), doc, nil)
-	if !won {
-		return false, err
-	}
-	stored := *set
-	s.cache.put(box.SettingsAt(rev), &stored)
-	if before != set.Owner && s.leaveOwner(ctx, box, before, rev) != nil {
+	won, err := writeRevision(ctx, s, box.SettingsAt(rev), set, set.encode)
+	if won && before != set.Owner && s.leaveOwner(ctx, box, before, rev) != nil {
 		s.opts.Logger.WarnContext(ctx, "entries of an earlier owner stay until Maintain takes them away", "mailbox", string(s.idOf(box)))
 	}
-	return true, err
+	return won, err
 }
 
 // createOnce creates a document that no other process writes in the same bytes, and reports whether it is there as ours. An error of
@@ -150,13 +133,6 @@ var errUncertain = errors.New("the outcome is unknown")
 // documentSize is longer than any document that the library writes.
 const documentSize = 1 << 20
 
-// settingsAttempts bounds how often a change of settings is tried anew because another one came first.
-const settingsAttempts = 64
-
-// commitWithin is how long an operation may take from its first look, or its index entry, to its commit (rule 7): what is older than a day
-// and not committed is taken away.
-const commitWithin = time.Hour
-
 func (m *mailbox) Settings(ctx context.Context) (Settings, error) {
 	set, _, _, err := m.currentSettings(ctx)
 	if err != nil {
@@ -182,31 +158,20 @@ func (m *mailbox) currentSettings(ctx context.Context) (*Settings, keys.Revision
 }
 
 func (m *mailbox) UpdateSettings(ctx context.Context, change func(*Settings) error) (Settings, error) {
-	for range settingsAttempts {
-		start := time.Now()
-		old, rev, box, err := m.currentSettings(ctx)
-		if err != nil {
-			return Settings{}, m.fail("update settings", "", err)
-		}
-		set := *old
-		if err = change(&set); err == nil {
-			err = set.check()
-		}
-		if err != nil {
-			return Settings{}, m.fail("update settings", "", err)
-		}
-		if time.Since(start) > commitWithin {
-			continue // what was read may have been taken away, and its number free again
-		}
-		rev.Rev++
-		won, err := m.svc.writeSettings(ctx, box, rev, &set, old.Owner)
-		if err != nil {
-			return Settings{}, m.fail("update settings", "", err)
-		}
-		if won {
-			m.svc.emit(EventSettingsChanged, m.id, "", "")
-			return set, nil
-		}
+	var box keys.Box
+	set, err := reviser[Settings]{
+		read: func(ctx context.Context) (set *Settings, rev keys.Revision, err error) {
+			set, rev, box, err = m.currentSettings(ctx)
+			return set, rev, err
+		},
+		check: func(set *Settings) error { return set.check(&m.svc.opts.Limits) },
+		write: func(ctx context.Context, rev keys.Revision, set, old *Settings) (bool, error) {
+			return m.svc.writeSettings(ctx, box, rev, set, old.Owner)
+		},
+	}.update(ctx, change)
+	if err != nil {
+		return Settings{}, m.fail("update settings", "", err)
 	}
-	return Settings{}, m.fail("update settings", "", fmt.Errorf("%w: others changed the settings %d times meanwhile; try again", ErrConflict, settingsAttempts))
+	m.svc.emit(EventSettingsChanged, m.id, "", "")
+	return set, nil
 }

@@ -71,15 +71,19 @@ func (m *message) copyTo(ctx context.Context, to MailboxID, o CopyOptions) (*mes
 			return nil, err
 		}
 	}
-	if err := t.svc.admit(ctx, t.box, t.view, meta.Size); err != nil {
+	if t.over, err = t.svc.admit(ctx, t.box, t.view, meta.Size); err != nil {
 		return nil, err
 	}
-	return t.run(ctx, func(st *stay) ([]string, error) {
+	msg, err := t.run(ctx, func(st *stay) ([]string, error) {
 		if st.urgent {
 			return []string{keys.Urgent}, nil
 		}
 		return nil, nil
 	})
+	if err == nil && t.over {
+		t.svc.makeRoom(ctx, t.box, t.view, msg.ref())
+	}
+	return msg, err
 }
 
 // transfer is a copy or a move under way, to a stay of a message that does not exist yet.
@@ -89,6 +93,7 @@ type transfer struct {
 	box  keys.Box
 	meta *metadata
 	view *boxView // of the destination
+	over bool     // others have to go there for it
 
 	fresh bool // the ID was made here, so nobody else can be about to commit it
 }
@@ -98,8 +103,13 @@ func (m *message) transfer(ctx context.Context, meta *metadata) (*transfer, erro
 	if err != nil {
 		return nil, err
 	}
-	v, err := m.svc.list(ctx, box, listing{})
-	if err == nil && !v.exists() {
+	var v *boxView
+	var tenantErr error
+	both(
+		func() { v, err = m.svc.list(ctx, box, listing{}) },
+		func() { _, tenantErr = m.svc.recentSettings(ctx) },
+	)
+	if err = first(err, tenantErr); err == nil && !v.exists() {
 		err = fmt.Errorf("%w: the destination %q", ErrNoMailbox, string(meta.Mailbox))
 	}
 	return &transfer{svc: m.svc, from: m, box: box, meta: meta, view: v}, err
@@ -263,7 +273,7 @@ func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, err
 	if _, err := m.seen(ctx); err != nil {
 		return nil, false, err
 	}
-	if err := m.svc.admit(ctx, t.box, t.view, meta.Size); err != nil {
+	if t.over, err = m.svc.admit(ctx, t.box, t.view, meta.Size); err != nil {
 		return nil, false, err
 	}
 	mine, err := m.claim(ctx, to)
@@ -284,7 +294,11 @@ func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, err
 		}
 		return nil, false, err
 	}
-	return t.leave(ctx, msg)
+	msg, moved, err := t.leave(ctx, msg)
+	if moved && t.over {
+		m.svc.makeRoom(ctx, t.box, t.view, msg.ref())
+	}
+	return msg, moved, err
 }
 
 // movable refuses held messages, and says which marks move along.

@@ -17,9 +17,8 @@ func unknownFields(doc []byte, v any) (unknown, error) {
 	if err := json.Unmarshal(doc, &fields); err != nil {
 		return nil, err
 	}
-	t := reflect.TypeOf(v)
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(v)) { // those of embedded structs, too
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		delete(fields, name)
 	}
 	if len(fields) == 0 {

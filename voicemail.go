@@ -66,6 +66,8 @@ type Limits struct {
 	Duration time.Duration
 	// Messages is how many messages a mailbox holds, those in the trash among them, unless its settings say less; default 1,000.
 	Messages int
+	// MinRetentionDays and MaxRetentionDays bound what settings can say of Retention, in days; default 1 and 100. What was stored under other bounds stays in force.
+	MinRetentionDays, MaxRetentionDays int
 	// MailboxesPerUser is how many mailboxes a user owns at most; default 10. A group's are not bounded.
 	MailboxesPerUser int
 	// SpoolMemory is how many bytes of a recording are kept in memory while it is taken in; more go to an unlinked temporary file. Default 512 KiB.
@@ -79,17 +81,23 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() (Limits, error) {
-	if l.AudioBytes < 0 || l.GreetingBytes < 0 || l.GreetingRevisions < 0 || l.Duration < 0 || l.Messages < 0 || l.MailboxesPerUser < 0 || l.SpoolMemory < 0 || l.Parallel < 0 || l.Cache < 0 {
+	if l.AudioBytes < 0 || l.GreetingBytes < 0 || l.GreetingRevisions < 0 || l.Duration < 0 || l.Messages < 0 || l.MailboxesPerUser < 0 || l.SpoolMemory < 0 || l.Parallel < 0 || l.Cache < 0 ||
+		l.MinRetentionDays < 0 || l.MaxRetentionDays < 0 {
 		return l, invalid("a limit is negative; 0 is the default")
 	}
 	set(&l.AudioBytes, 128<<20)
 	set(&l.GreetingBytes, 8<<20)
 	set(&l.GreetingRevisions, 5)
 	set(&l.Messages, 1000)
+	set(&l.MinRetentionDays, 1)
+	set(&l.MaxRetentionDays, max(100, l.MinRetentionDays))
 	set(&l.MailboxesPerUser, 10)
 	set(&l.SpoolMemory, 512<<10)
 	set(&l.Parallel, 16)
 	set(&l.Cache, 1024)
+	if l.MinRetentionDays > l.MaxRetentionDays || l.MaxRetentionDays > maxRetentionDays {
+		return l, invalid("the bounds of retention are not from 1 to %d days, the lower first", maxRetentionDays)
+	}
 	return l, nil
 }
 
@@ -110,6 +118,7 @@ type Service struct {
 	// provision makes the tenant's part of the master region if it is not there, and reads it. It is a function, since fmt prints nothing of the key in it.
 	provision func(context.Context) (callerIndex, error)
 	cache     *cache
+	lately    *recentTenant
 	ids       idSource
 }
 
@@ -149,7 +158,7 @@ func Open(ctx context.Context, regions Regions, opts *Options) (*Service, error)
 	}
 	s := &Service{
 		opts: o, space: space, regions: regions, master: regions.Stores[regions.Master],
-		tenant: new(late.Value[callerIndex]), cache: newCache(o.Limits.Cache), ids: randomIDs(),
+		tenant: new(late.Value[callerIndex]), cache: newCache(o.Limits.Cache), lately: new(recentTenant), ids: randomIDs(),
 	}
 	key := o.IndexKey
 	s.opts.IndexKey = nil

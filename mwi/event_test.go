@@ -40,7 +40,8 @@ func TestEveryKindOfEventIsKnownToChangeTheCountsOrNot(t *testing.T) {
 	want := map[voicemail.EventKind][]voicemail.MailboxID{
 		voicemail.EventMailboxCreated:  one, // it was told as gone
 		voicemail.EventMailboxDeleted:  one,
-		voicemail.EventSettingsChanged: one, // it is rare
+		voicemail.EventSettingsChanged: one,  // it is rare
+		voicemail.EventTenantChanged:   none, // of no mailbox
 		voicemail.EventGreetingSet:     none,
 		voicemail.EventGreetingDeleted: none,
 		voicemail.EventDeposited:       one,
@@ -57,6 +58,7 @@ func TestEveryKindOfEventIsKnownToChangeTheCountsOrNot(t *testing.T) {
 		voicemail.EventRestored:        one,
 		voicemail.EventDeleted:         one,
 		voicemail.EventExpired:         one,
+		voicemail.EventDropped:         one,
 		voicemail.EventRestricted:      one,
 		voicemail.EventUnrestricted:    one,
 		voicemail.EventErased:          one, // it was not counted any more, unless who restricted it died before it told

@@ -45,6 +45,7 @@ func (n Notification) same(other Notification) bool {
 func touched(ev voicemail.Event) []voicemail.MailboxID {
 	switch ev.Kind {
 	case voicemail.EventPending, // in no mailbox yet
+		voicemail.EventTenantChanged,
 		voicemail.EventGreetingSet, voicemail.EventGreetingDeleted, voicemail.EventExpirySet, voicemail.EventHeld, voicemail.EventReleased:
 		return nil
 	case voicemail.EventCopied: // From is as it was

@@ -5,6 +5,7 @@
 //
 //	v1/<t>/key/<n>                                    the key of the caller index
 //	v1/<t>/region/<name>                              the tenant's regions
+//	v1/<t>/tenant/set-<gen>-<rev>.json                the tenant's settings
 //	v1/<t>/box/<m>/set-<gen>-<rev>.json               settings
 //	v1/<t>/box/<m>/<id>-<hop>.<mark>                  marks
 //	v1/<t>/box/<m>/<id>-<hop>.vm.json                 metadata

@@ -82,6 +82,26 @@ func depositing(change func(f *fixture, o *voicemail.DepositOptions), live bool)
 	}
 }
 
+// dropping makes a deposit for which another message has to go. If that does not go, the deposit has succeeded all the same; repeated, it does.
+func dropping(f *fixture, svc *voicemail.Service) func(error) error {
+	deposit := depositing(func(_ *fixture, o *voicemail.DepositOptions) { o.ID = fixedID(9) }, false)(f, svc)
+	return func(failed error) error {
+		if err := deposit(failed); err != nil {
+			return err
+		}
+		n := 0
+		for _, st := range f.rawBoxes()["5001"] {
+			if st.visible() {
+				n++
+			}
+		}
+		if n > 2 {
+			return errors.New("nothing was dropped")
+		}
+		return nil
+	}
+}
+
 func known(_ *fixture, o *voicemail.DepositOptions) { o.Caller = voicemail.ParseCallerID("+15550100") }
 
 func german(o *voicemail.Options) { o.Normalize = func(n string) string { return "+49" + n } }
@@ -124,6 +144,20 @@ func operations() []operation {
 			_, err := f.service().Mailbox("5001").UpdateSettings(f.ctx, func(s *voicemail.Settings) error { s.MaxBytes = 1 << 20; return nil })
 			require.NoError(f, err)
 		}, prepare: depositing(known, false)},
+		{name: "DepositThatDrops", event: deposited, setup: func(f *fixture) {
+			someMessages(f)
+			_, err := f.service().Mailbox("5001").UpdateSettings(f.ctx, func(s *voicemail.Settings) error {
+				s.MaxMessages, s.WhenFull = 2, voicemail.DropOldestRead
+				return nil
+			})
+			require.NoError(f, err)
+		}, prepare: dropping},
+		{name: "UpdateTenantSettings", event: voicemail.EventTenantChanged, prepare: func(f *fixture, svc *voicemail.Service) func(error) error {
+			return func(error) error {
+				_, err := svc.UpdateSettings(f.ctx, func(t *voicemail.TenantSettings) error { t.MaxMessages = 5; return nil })
+				return err
+			}
+		}},
 		{name: "MarkRead", event: voicemail.EventRead, setup: someMessages, prepare: on(1, func(f *fixture, m voicemail.Message) error { return m.MarkRead(f.ctx) })},
 		{name: "MarkUnread", event: voicemail.EventUnread, setup: someMessages, prepare: on(2, func(f *fixture, m voicemail.Message) error { return m.MarkUnread(f.ctx) })},
 		{name: "SetUrgent", event: voicemail.EventUrgent, setup: someMessages, prepare: on(1, func(f *fixture, m voicemail.Message) error { return m.SetUrgent(f.ctx, true) })},
@@ -222,6 +256,11 @@ func mess(f *fixture) {
 	f.plant(names.CallerEntry(f.hash("x"), stray), "")
 	for range 2 {
 		_, err := in.UpdateSettings(f.ctx, func(s *voicemail.Settings) error { s.MaxMessages++; return nil })
+		require.NoError(f, err)
+		_, err = f.service().UpdateSettings(f.ctx, func(t *voicemail.TenantSettings) error {
+			t.MaxMessages, t.Retention = t.MaxMessages+10, voicemail.Retention{Days: 1, KeepUnread: voicemail.On, TrashDays: 1}
+			return nil
+		})
 		require.NoError(f, err)
 	}
 	someGreetings(f)

@@ -1,0 +1,180 @@
+package voicemail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/genesys/voicemail/internal/interleave"
+	"github.com/genesys/voicemail/internal/keys"
+)
+
+// protects is what an operation returns that keeps x from going by itself, if x could be seen after it.
+type protects bool
+
+// protecting makes an operation that ends with a look at x: what can be seen then must stay.
+func protecting(name string, protect func(ctx context.Context, a *stage) error) actor {
+	return actor{name: name, takes: true, may: []error{ErrNotFound}, run: func(ctx context.Context, a *stage) (any, error) {
+		if err := protect(ctx, a); err != nil {
+			return nil, err
+		}
+		_, err := a.box(boxA).Message(ctx, msgX)
+		if errors.Is(err, ErrNotFound) {
+			return protects(false), nil
+		}
+		return protects(true), err
+	}}
+}
+
+func markUnread() actor {
+	return protecting("mark unread", func(ctx context.Context, a *stage) error { return a.x.MarkUnread(ctx) })
+}
+
+func holdX() actor {
+	return protecting("hold", func(ctx context.Context, a *stage) error {
+		return (&private{a.svc}).Hold(ctx, string(boxA), string(msgX), "h")
+	})
+}
+
+func actorOf(name string) actor {
+	for _, op := range actors() {
+		if op.name == name {
+			return op
+		}
+	}
+	panic("no operation " + name)
+}
+
+// retaining is Maintain of the mailbox a.
+func retaining() actor {
+	return actor{name: "retention", takes: true, run: func(ctx context.Context, a *stage) (any, error) {
+		k := &keeper{Service: a.svc, now: a.svc.opts.Now(), pending: map[string]bool{}, blind: map[string]bool{}, undone: map[keys.Forgetting]bool{}}
+		k.failed("", k.settingsOfTenant(ctx))
+		k.mailbox(ctx, a.svc.mailbox(boxA))
+		return k.report, errors.Join(k.errs...)
+	}}
+}
+
+// aged is a scenario in which x, once prepared, is older than a day.
+func aged(crashes int, set Settings, prepare func(ctx context.Context, x Message) error, ops ...actor) interleave.Scenario {
+	sc := scenario(0, crashes, ops...)
+	begin, end := sc.Setup, sc.Final
+	sc.Setup = func(ctx context.Context, w *interleave.World) error {
+		if err := begin(ctx, w); err != nil {
+			return err
+		}
+		svc, err := testService(ctx, w.Store(""), 97)
+		if err != nil {
+			return err
+		}
+		_, err = svc.Mailbox(boxA).UpdateSettings(ctx, func(s *Settings) error {
+			s.MaxMessages, s.WhenFull, s.Retention = set.MaxMessages, set.WhenFull, set.Retention
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		x, err := svc.Mailbox(boxA).Message(ctx, msgX)
+		if err == nil {
+			err = prepare(ctx, x)
+		}
+		time.Sleep(30 * time.Hour)
+		return err
+	}
+	sc.Final = func(state *interleave.State) error {
+		_, stays, _, err := survey(state.Stores[""])
+		if err != nil {
+			return err
+		}
+		for i, op := range ops {
+			if r := state.Results[i]; r.Done && !r.Crashed && r.Value == protects(true) && len(where(stays, msgX)) == 0 {
+				return fmt.Errorf("the message went after %s", op.name)
+			}
+		}
+		return end(state)
+	}
+	return sc
+}
+
+func read(ctx context.Context, x Message) error { return x.MarkRead(ctx) }
+
+func TestEveryInterleavingOfRetentionKeepsWhatIsProtectedMeanwhile(t *testing.T) {
+	keepsUnread := Settings{MaxMessages: 10, Retention: Retention{Days: 1, KeepUnread: On}}
+	forever := Settings{MaxMessages: 10}
+	trash := Settings{MaxMessages: 10, Retention: Retention{TrashDays: 1}}
+	trashed := func(ctx context.Context, x Message) error { return errors.Join(x.MarkRead(ctx), x.Trash(ctx)) }
+	expiring := func(ctx context.Context, x Message) error { return x.SetExpiry(ctx, time.Now().Add(time.Hour)) }
+	later := func(ctx context.Context, a *stage) error { return a.x.SetExpiry(ctx, time.Now().AddDate(1, 0, 0)) }
+	for _, row := range []struct {
+		set     Settings
+		prepare func(ctx context.Context, x Message) error
+		beside  actor
+	}{
+		{keepsUnread, read, markUnread()},
+		{keepsUnread, read, holdX()},
+		{keepsUnread, read, actorOf("forget")},
+		{keepsUnread, read, actorOf("move")},
+		{keepsUnread, read, actorOf("copy")},
+		{trash, trashed, protecting("restore", func(ctx context.Context, a *stage) error { return a.x.Restore(ctx) })},
+		{forever, expiring, protecting("put off", later)},
+	} {
+		t.Run(row.beside.name, func(t *testing.T) {
+			t.Parallel()
+			interleave.Run(t, aged(0, row.set, row.prepare, retaining(), row.beside))
+		})
+	}
+}
+
+func TestEveryCrashOfRetentionIsMended(t *testing.T) {
+	sc := aged(1, Settings{MaxMessages: 10, Retention: Retention{Days: 1}}, read, retaining())
+	end := sc.Final
+	sc.Final = func(state *interleave.State) error {
+		_, stays, _, err := survey(state.Stores[""])
+		if err == nil && len(where(stays, msgX)) > 0 {
+			err = errors.New("the message is still there")
+		}
+		return errors.Join(err, end(state))
+	}
+	report := interleave.Run(t, sc)
+	require.Greater(t, report.Schedules, 1)
+}
+
+func TestEveryInterleavingOfADropKeepsWhatIsProtectedMeanwhile(t *testing.T) {
+	full := Settings{MaxMessages: 1, WhenFull: DropOldestRead}
+	deposit := actorOf("deposit")
+	deposit.may = []error{ErrMailboxFull}
+	for _, beside := range []actor{markUnread(), holdX(), actorOf("forget"), actorOf("delete")} {
+		t.Run(beside.name, func(t *testing.T) {
+			t.Parallel()
+			interleave.Run(t, aged(0, full, read, deposit, beside))
+		})
+	}
+}
+
+// Whoever is acknowledged stays, and what had to go for them is gone, also if two come at once or one is cut off.
+func TestEveryDropIsDoneByThisDepositOrTheNext(t *testing.T) {
+	full := Settings{MaxMessages: 1, WhenFull: DropOldestRead}
+	deposit := actorOf("deposit")
+	deposit.may = []error{ErrMailboxFull}
+	again := actorOf("deposit again")
+	again.may = deposit.may
+	sc := aged(1, full, read, deposit, again)
+	end := sc.Final
+	sc.Final = func(state *interleave.State) error {
+		_, stays, _, err := survey(state.Stores[""])
+		if err != nil {
+			return err
+		}
+		for _, r := range state.Results[:2] {
+			if r.Done && !r.Crashed && r.Err == nil && len(where(stays, msgX)) > 0 {
+				return errors.New("nothing went for the message")
+			}
+		}
+		return end(state)
+	}
+	interleave.Run(t, sc)
+}
