@@ -1,6 +1,7 @@
 package voicemail
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,17 +72,17 @@ func aged(crashes int, set Settings, prepare func(ctx context.Context, x Message
 		if err != nil {
 			return err
 		}
-		_, err = svc.Mailbox(boxA).UpdateSettings(ctx, func(s *Settings) error {
-			s.MaxMessages, s.WhenFull, s.Retention = set.MaxMessages, set.WhenFull, set.Retention
-			return nil
-		})
-		if err != nil {
-			return err
-		}
 		x, err := svc.Mailbox(boxA).Message(ctx, msgX)
 		if err == nil {
 			err = prepare(ctx, x)
 		}
+		if err != nil {
+			return err
+		}
+		_, err = svc.Mailbox(boxA).UpdateSettings(ctx, func(s *Settings) error {
+			s.MaxMessages, s.WhenFull, s.Retention = set.MaxMessages, set.WhenFull, set.Retention
+			return nil
+		})
 		time.Sleep(30 * time.Hour)
 		return err
 	}
@@ -155,26 +156,54 @@ func TestEveryInterleavingOfADropKeepsWhatIsProtectedMeanwhile(t *testing.T) {
 	}
 }
 
-// Whoever is acknowledged stays, and what had to go for them is gone, also if two come at once or one is cut off.
-func TestEveryDropIsDoneByThisDepositOrTheNext(t *testing.T) {
-	full := Settings{MaxMessages: 1, WhenFull: DropOldestRead}
-	deposit := actorOf("deposit")
-	deposit.may = []error{ErrMailboxFull}
-	again := actorOf("deposit again")
-	again.may = deposit.may
-	sc := aged(1, full, read, deposit, again)
+// dropping are deposits, acknowledged at the end, into a mailbox that has room for one message and holds x, which was read.
+func dropping(crashes int, prepare func(ctx context.Context, x Message) error, recover []interleave.Op, deposits ...actor) interleave.Scenario {
+	for i := range deposits {
+		deposits[i].takes, deposits[i].may = true, []error{ErrMailboxFull}
+	}
+	sc := aged(crashes, Settings{MaxMessages: 1, WhenFull: DropOldestRead}, prepare, deposits...)
+	sc.Recover = append(recover, sc.Recover...)
 	end := sc.Final
 	sc.Final = func(state *interleave.State) error {
 		_, stays, _, err := survey(state.Stores[""])
-		if err != nil {
-			return err
+		if err == nil && len(where(stays, msgX)) > 0 {
+			err = errors.New("nothing went for the message")
 		}
-		for _, r := range state.Results[:2] {
-			if r.Done && !r.Crashed && r.Err == nil && len(where(stays, msgX)) > 0 {
-				return errors.New("nothing went for the message")
-			}
+		if err == nil && len(where(stays, msgY)) != 1 {
+			err = errors.New("the message is not there")
 		}
-		return end(state)
+		return errors.Join(err, end(state))
 	}
-	interleave.Run(t, sc)
+	return sc
+}
+
+// Two that clear a mailbox with x and y, which has room for one, do it once.
+func TestEveryInterleavingOfTwoDropsAgreesOnWhatGoes(t *testing.T) {
+	clearing := actor{name: "clear", run: func(ctx context.Context, a *stage) (any, error) {
+		m := a.svc.mailbox(boxA)
+		v, err := m.existing(ctx, listing{})
+		if err != nil {
+			return nil, err
+		}
+		return nil, a.svc.tryMakeRoom(ctx, a.x.(*message).box, v, keys.Ref{})
+	}}
+	two := func(ctx context.Context, x Message) error {
+		_, err := x.(*message).svc.Mailbox(boxA).Deposit(ctx, bytes.NewReader(audioY), &DepositOptions{ID: msgY, Caller: testCaller(), Read: true})
+		return errors.Join(err, x.MarkRead(ctx))
+	}
+	interleave.Run(t, dropping(0, two, nil, clearing, clearing))
+}
+
+func TestEveryCrashOfADropIsMendedByTheRetry(t *testing.T) {
+	retry := actorOf("deposit").op()
+	again := interleave.Op{Name: "retry", Run: func(ctx context.Context, w *interleave.World) (any, error) {
+		svc, err := testService(ctx, w.Store(""), w.Seed())
+		if err != nil {
+			return nil, err
+		}
+		w.Value = &stage{svc: svc}
+		return retry.Run(ctx, w)
+	}}
+	report := interleave.Run(t, dropping(1, read, []interleave.Op{again}, actorOf("deposit")))
+	require.Greater(t, report.Schedules, 1)
 }
