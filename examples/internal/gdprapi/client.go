@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -119,11 +120,9 @@ func (c *Client) Cases(ctx context.Context, contactCenter string) (*Cases, error
 }
 
 // Receipts returns the receipts after one of a number, 0 for the first ones.
-func (c *Client) Receipts(ctx context.Context, contactCenter, after string) (*Receipts, error) {
+func (c *Client) Receipts(ctx context.Context, contactCenter string, after int) (*Receipts, error) {
 	query := of(contactCenter)
-	if after != "" {
-		query.Set("after", after)
-	}
+	query.Set("after", strconv.Itoa(after))
 	var list Receipts
 	err := c.get(ctx, query, &list, "receipts")
 	return &list, err

@@ -174,12 +174,12 @@ func TestEveryOperationIsAsTheDefinitionSays(t *testing.T) {
 	list, err := o.Cases(ctx, center)
 	require.NoError(t, err)
 	assert.Equal(t, &Cases{Cases: []gdpr.Case{one}}, list)
-	receipts, err := o.Receipts(ctx, "", "0")
+	receipts, err := o.Receipts(ctx, "", 0)
 	require.NoError(t, err)
 	require.Len(t, receipts.Receipts, 1)
 	assert.ElementsMatch(t, []voicemail.MessageID{first.ID(), second.ID()}, receipts.Receipts[0].Messages)
 	assert.Len(t, receipts.Head, 64)
-	later, err := o.Receipts(ctx, "", "1")
+	later, err := o.Receipts(ctx, "", 1)
 	require.NoError(t, err)
 	assert.Empty(t, later.Receipts)
 
@@ -195,6 +195,34 @@ func TestTheHandlerAndTheDefinitionHaveTheSameOperations(t *testing.T) {
 	}
 	slices.Sort(routes)
 	assert.Equal(t, doc.Operations(), routes)
+}
+
+// Some members are there in rare cases only.
+func TestEverythingThatAnAnswerCanSayIsDefined(t *testing.T) {
+	doc, err := openapi.Load(definition)
+	require.NoError(t, err)
+	at, ids := time.Now(), []voicemail.MessageID{"id"}
+	one := gdpr.Case{
+		CaseID: "c", State: gdpr.StateClosed, Actor: "a", AcceptedAt: at, UndoUntil: at, EraseBy: at, UndoneAt: at, DecidedAt: at, ErasedAt: at, VerifiedAt: at, Receipt: 1,
+	}
+	for schema, value := range map[string]any{
+		"Case": one,
+		"Report": gdpr.ForgetReport{Case: one, LinksUntil: at, Newer: 1, Foreign: 1, ForeignElsewhere: 1, DryRun: true, Phones: []gdpr.PhoneReport{{
+			Phone: gdpr.NewPhone(ada), Refused: "why", Messages: ids, Held: ids, Candidates: []gdpr.Candidate{{Phone: gdpr.NewPhone("1"), Messages: 1}},
+		}}},
+		"Receipt": gdpr.Receipt{Messages: ids, Regions: []gdpr.RegionReceipt{{Name: "main", RecoverableUntil: at, Versioned: true, Lock: true, Notes: []string{"note"}}}},
+		"Problem": problem.Problem{Type: problem.New(400, Decided, "", "").Type, Title: "t", Status: 400, Detail: "d", Field: "f", Messages: 3, Limit: 2},
+	} {
+		text, err := json.Marshal(value)
+		require.NoError(t, err)
+		require.NoError(t, doc.CheckSchema(schema, text))
+	}
+	for _, code := range []string{
+		problem.InvalidRequest, problem.Unauthenticated, problem.Forbidden, problem.NotFound, problem.TooLarge, problem.MediaType, problem.TooMany, problem.Internal, problem.Unavailable,
+		problem.Canceled, NoCase, CaseConflict, Decided, ConfirmationNeeded, RegionsDown, ClocksDiffer, Tampered, StorageRefuses,
+	} {
+		require.NoError(t, doc.CheckSchema("Problem", fmt.Appendf(nil, `{"type": %q, "title": "", "status": 500}`, problem.New(500, code, "", "").Type)), code)
+	}
 }
 
 func TestErrorsAreProblemsAndSayWhatToDo(t *testing.T) {
@@ -214,7 +242,7 @@ func TestErrorsAreProblemsAndSayWhatToDo(t *testing.T) {
 	requireProblem(t, send(Forget, strings.Repeat(" ", MaxRequest+1)), 413, problem.TooLarge)
 	_, err := o.Status(ctx, "", "..")
 	requireProblem(t, err, 404, NoCase)
-	_, err = o.Receipts(ctx, "", "-1")
+	_, err = o.Receipts(ctx, "", -1)
 	requireProblem(t, err, 400, problem.InvalidRequest)
 
 	for range 3 {
@@ -361,6 +389,7 @@ func TestOnlyAnAnswerOfTheServiceIsASuccess(t *testing.T) {
 		code             string
 	}{
 		{"a login page", "text/html", "<html>", 200, problem.NotVoicemail},
+		{"somebody's JSON", "text/plain", `{"status": "restricted"}`, 200, problem.NotVoicemail},
 		{"half an answer", "application/json", `{"caseid": "c"`, 200, problem.NotVoicemail},
 		{"nothing here", "text/html", "", 404, problem.NotVoicemail},
 		{"a redirect", "text/html", "", 307, problem.NotVoicemail},

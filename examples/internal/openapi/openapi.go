@@ -126,7 +126,7 @@ func (d *Document) supported(path string, schema any) error {
 
 // resolve follows references.
 func (d *Document) resolve(v any) any {
-	for range 10 {
+	for range 10 { // references to references, but not in a circle
 		ref, ok := object(v)["$ref"].(string)
 		if !ok {
 			return v
@@ -279,6 +279,15 @@ func form(body []byte, boundary string) (any, error) {
 		}
 		members[part.FormName()] = v
 	}
+}
+
+// CheckSchema returns why a JSON document is not as a schema of the components says; nil if it is.
+func (d *Document) CheckSchema(name string, doc []byte) error {
+	var v any
+	if err := json.Unmarshal(doc, &v); err != nil {
+		return err
+	}
+	return d.value("$", map[string]any{"$ref": "#/components/schemas/" + name}, v)
 }
 
 // value checks a value against a schema.

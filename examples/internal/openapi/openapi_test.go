@@ -84,6 +84,14 @@ func TestEveryDifferenceFromTheDescriptionIsFound(t *testing.T) {
 	}
 }
 
+func TestADocumentIsCheckedByItsSchema(t *testing.T) {
+	d, err := load(t, description)
+	require.NoError(t, err)
+	require.NoError(t, d.CheckSchema("Thing", []byte(`{"id": "a"}`)))
+	require.Error(t, d.CheckSchema("Thing", []byte(`{"id": 1}`)))
+	require.Error(t, d.CheckSchema("Thing", []byte(`{`)))
+}
+
 func TestADescriptionThatSaysMoreThanIsCheckedIsRefused(t *testing.T) {
 	for _, change := range [][2]string{
 		{"maxLength: 3", "minLength: 3"}, {"date-time", "uuid"}, {"schemas/Thing", "schemas/Thong"}, {"openapi: 3.1.0", "openapi: 3.0.3"}, {"{type: boolean}", "{type: boolean, oneOf: []}"},
