@@ -29,6 +29,9 @@ type stay struct {
 // visible reports whether agents may see the message (invariant 4). It is the only place that decides this.
 func (st *stay) visible() bool { return st.committed && !st.gone && !st.forget }
 
+// remains reports whether the message stays where it is, restricted or not.
+func (st *stay) remains() bool { return st.committed && !st.gone }
+
 func (st *stay) add(mark string, modified time.Time) {
 	if mark == keys.Meta {
 		st.committed, st.metaAt = true, modified

@@ -170,6 +170,10 @@ func TestCostsAreKept(t *testing.T) {
 	}
 	read := func(ctx context.Context, m voicemail.Message) error { return m.MarkRead(ctx) }
 	trash := func(ctx context.Context, m voicemail.Message) error { return m.Trash(ctx) }
+	note := func(ctx context.Context, m voicemail.Message) error {
+		_, err := m.AddPart(ctx, voicemail.PartNote, strings.NewReader("call back"), nil)
+		return err
+	}
 	urgent := func(yes bool) func(ctx context.Context, m voicemail.Message) error {
 		return func(ctx context.Context, m voicemail.Message) error { return m.SetUrgent(ctx, yes) }
 	}
@@ -258,9 +262,23 @@ func TestCostsAreKept(t *testing.T) {
 			_, err := m.CopyTo(ctx, "Sales", nil)
 			return err
 		}),
-			cost{create: 3, list: 3, open: 1, trips: 6}, "destination and source; index; source; read and write the audio; metadata"},
+			cost{create: 3, list: 4, open: 1, trips: 6}, "destination, source and its parts; index; source; read and write the audio; metadata"},
 		{"move", on(func(ctx context.Context, m voicemail.Message) error { _, err := m.MoveTo(ctx, "Sales"); return err }),
-			cost{create: 5, list: 5, open: 1, delete: 3, trips: 14}, "a claim, a copy, and a deletion"},
+			cost{create: 5, list: 7, open: 1, delete: 3, trips: 15}, "a claim, a copy, a look for parts that came late, and a deletion"},
+
+		{"add a part", on(func(ctx context.Context, m voicemail.Message) error {
+			_, err := m.AddPart(ctx, voicemail.PartTranscript, strings.NewReader("hello"), nil)
+			return err
+		}), cost{create: 1, list: 3, trips: 3}, "the parts beside a look; the part; a look"},
+		{"add a part again", off(note, note), cost{list: 2, open: 1, trips: 2}, "the current one is the same"},
+		{"list parts", off(note, func(ctx context.Context, m voicemail.Message) error { _, err := m.Parts(ctx); return err }),
+			cost{list: 2, trips: 1}, "beside a look"},
+		{"copy with a part", off(note, func(ctx context.Context, m voicemail.Message) error {
+			_, err := m.CopyTo(ctx, "Sales", nil)
+			return err
+		}), cost{create: 4, list: 4, open: 2, trips: 6}, "beside the audio"},
+		{"move with a part", off(note, func(ctx context.Context, m voicemail.Message) error { _, err := m.MoveTo(ctx, "Sales"); return err }),
+			cost{create: 6, list: 7, open: 2, delete: 3, trips: 15}, "likewise"},
 
 		{"create a mailbox", func(s *shop) func() {
 			return func() { _, err := s.svc.CreateMailbox(s.t.Context(), "new", nil); s.ok(err) }

@@ -51,11 +51,14 @@ func notRestricted(st *stay) error {
 }
 
 // erase deletes a stay of a message, with everything of it in every region (rule 5): the gone mark first, which hides it; then a look at whether it may
-// be deleted, and if not, the mark is taken back (rule 2); then audio and parts, metadata, and last index entries and marks. The gone mark stays for
+// be deleted, and if not, the mark is taken back (rule 2); then, of a message that is being moved, the parts follow it; then audio and parts, metadata, and last index entries and marks. The gone mark stays for
 // Maintain. A crash at any point leaves what another erase, or Maintain, finishes. meta may be nil if it is not there any more. The result is
 // what was seen of the message after the gone mark; it is gone if the mark may be there still, also beside an error.
 func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *metadata, allowed may) (stay, error) {
 	st, err := s.announceErasure(ctx, box, ref, allowed)
+	if err == nil && st.move && meta != nil {
+		err = s.followed(ctx, box, &st, meta)
+	}
 	if err != nil {
 		return st, err
 	}

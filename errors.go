@@ -21,6 +21,8 @@ var (
 	ErrDisabled = errors.New("mailbox is disabled")
 	// ErrMailboxFull: a quota is reached; the error is a [*QuotaError].
 	ErrMailboxFull = errors.New("mailbox is full")
+	// ErrTooManyParts: the message has 100 parts; the error is a [*QuotaError].
+	ErrTooManyParts = errors.New("message has too many parts")
 	// ErrTooManyMailboxes: a user owns as many mailboxes as Limits.MailboxesPerUser says; the error is a [*QuotaError].
 	ErrTooManyMailboxes = errors.New("user has too many mailboxes")
 	// ErrHeld: a hold keeps the message from being deleted and moved; or a hold or a forget request keeps its mailbox from being deleted.
@@ -37,11 +39,11 @@ var (
 var (
 	// ErrInvalid: an argument cannot be right; the text says which and what is possible. Nothing was changed.
 	ErrInvalid = errors.New("invalid argument")
-	// ErrTooLarge: the recording is longer than Limits or the mailbox allow, in bytes or in time.
+	// ErrTooLarge: the recording is longer than Limits or the mailbox allow, in bytes or in time; or a part of a message is longer than it may be.
 	ErrTooLarge = errors.New("recording is too large")
 	// ErrTooShort: the recording lasts less than the mailbox takes, as far as that is known; see Policy.MinDuration.
 	ErrTooShort = errors.New("recording is too short")
-	// ErrEmpty: the recording has no bytes.
+	// ErrEmpty: the recording, or the part, has no bytes.
 	ErrEmpty = errors.New("recording is empty")
 	// ErrIndexKey: the caller index was made with another key, or its key is missing. See Options.IndexKey.
 	ErrIndexKey = errors.New("key of the caller index does not fit")
@@ -80,26 +82,32 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// QuotaError says which quota of a mailbox a deposit, copy or move met, or that a user has too many mailboxes. It wraps [ErrMailboxFull] or
-// [ErrTooManyMailboxes].
+// QuotaError says which quota of a mailbox a deposit, copy or move met, or that a user has too many mailboxes, or a message too many parts. It wraps
+// [ErrMailboxFull], [ErrTooManyMailboxes] or [ErrTooManyParts].
 type QuotaError struct {
-	// Quota is "messages", "bytes" or "mailboxes".
+	// Quota is "messages", "bytes", "mailboxes" or "parts".
 	Quota string
 	// Limit is the quota, Used what there is.
 	Limit, Used int64
 }
 
-const mailboxQuota = "mailboxes"
+const (
+	mailboxQuota = "mailboxes"
+	partQuota    = "parts"
+)
 
 // Error says which quota, how large it is, and what is in use.
 func (e *QuotaError) Error() string {
 	return fmt.Sprintf("%v: %d of %d %s are used", e.Unwrap(), e.Used, e.Limit, e.Quota)
 }
 
-// Unwrap returns ErrMailboxFull or ErrTooManyMailboxes.
+// Unwrap returns the sentinel of the quota.
 func (e *QuotaError) Unwrap() error {
-	if e.Quota == mailboxQuota {
+	switch e.Quota {
+	case mailboxQuota:
 		return ErrTooManyMailboxes
+	case partQuota:
+		return ErrTooManyParts
 	}
 	return ErrMailboxFull
 }

@@ -23,6 +23,7 @@ const (
 	EventUrgent          EventKind = "urgent"
 	EventNotUrgent       EventKind = "not-urgent"
 	EventExpirySet       EventKind = "expiry-set"
+	EventPartAdded       EventKind = "part-added" // a transcript, note, comment or rendition is there
 	EventTrashed         EventKind = "trashed"
 	EventRestored        EventKind = "restored"
 	EventDeleted         EventKind = "deleted"

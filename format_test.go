@@ -364,6 +364,13 @@ func TestTheNamesOfAMessageAreThoseOfTheGoldenFile(t *testing.T) {
 	_, err = s.Mailbox("5001").UpdateSettings(ctx, func(set *Settings) error { set.MaxMessages = 3; return nil })
 	require.NoError(t, err)
 	section("read, in the trash, settings changed")
+	for _, text := range []string{"call back", "done"} {
+		_, err := msg.AddPart(ctx, PartNote, strings.NewReader(text), nil)
+		require.NoError(t, err)
+	}
+	_, err = msg.AddPart(ctx, PartTranscript, strings.NewReader("{}"), &PartOptions{ContentType: jsonType})
+	require.NoError(t, err)
+	section("with parts")
 	msg, err = msg.MoveTo(ctx, "Sales")
 	require.NoError(t, err)
 	section("moved")

@@ -189,6 +189,16 @@ func checkFinal(state *interleave.State, ops []actor) error {
 		for _, mark := range s.marks {
 			delete(names, s.box.Mark(s.ref, mark))
 		}
+		parts, err := svc.newMessage(s.box, meta, s.stay).parts(ctx)
+		if err != nil {
+			return err
+		}
+		if err := checkParts(state, ops, s, parts); err != nil {
+			return err
+		}
+		for _, p := range parts {
+			delete(names, s.box.Part(s.ref, p.Part))
+		}
 		if len(meta.Caller.identities()) == 0 {
 			return errors.New("the caller was lost")
 		}
@@ -222,6 +232,29 @@ func checkFinal(state *interleave.State, ops []actor) error {
 		default:
 			return fmt.Errorf("a name is left that belongs to nothing: %s", rest)
 		}
+	}
+	return nil
+}
+
+// checkParts checks that the parts that were acknowledged are where x is, each one once.
+func checkParts(state *interleave.State, ops []actor, s rawStay, parts []storedPart) error {
+	added := 0
+	for i, op := range ops {
+		if strings.HasPrefix(op.name, "add ") {
+			added++
+			part, ok := state.Results[i].Value.(Part)
+			if r := state.Results[i]; !ok || !r.Done || r.Crashed || r.Err != nil || s.ref.ID != string(msgX) {
+				continue
+			}
+			if !slices.ContainsFunc(parts, func(p storedPart) bool {
+				return p.size == part.Size && p.Kind == string(part.Kind) && p.Revision == part.Revision
+			}) {
+				return fmt.Errorf("an acknowledged part of %v in %s is lost", s.ref, s.mailbox)
+			}
+		}
+	}
+	if len(parts) > added {
+		return fmt.Errorf("%v in %s has %d parts; %d were added", s.ref, s.mailbox, len(parts), added)
 	}
 	return nil
 }

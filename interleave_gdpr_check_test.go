@@ -305,7 +305,7 @@ func (s *scene) passing(st *interleave.State, name string) bool {
 		r, plays := s.result(st, role)
 		return plays && (!r.Done || r.Crashed)
 	}
-	return under("deposit x again") && strings.Contains(name, "/caller/") || under("transcript") && strings.HasSuffix(name, ".transcript.txt")
+	return under("deposit x again") && strings.Contains(name, "/caller/") || under("transcript") && strings.HasSuffix(name, ".transcript-001.txt")
 }
 
 // told checks what a role was told.

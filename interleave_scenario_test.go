@@ -117,6 +117,8 @@ func actors() []actor {
 		{name: "mark read", run: func(ctx context.Context, a *stage) (any, error) { return nil, a.x.MarkRead(ctx) }, may: []error{ErrNotFound}},
 		{name: "trash", run: func(ctx context.Context, a *stage) (any, error) { return nil, a.x.Trash(ctx) }, may: []error{ErrNotFound}},
 		{name: "restore", trashed: true, run: func(ctx context.Context, a *stage) (any, error) { return nil, a.x.Restore(ctx) }, may: []error{ErrNotFound}},
+		{name: "add part", run: adding("call back"), may: []error{ErrNotFound}},
+		{name: "add another part", alone: true, run: adding("call again"), may: []error{ErrNotFound}},
 		{name: "copy", run: func(ctx context.Context, a *stage) (any, error) {
 			_, err := a.x.CopyTo(ctx, boxB, nil)
 			return nil, err
@@ -169,6 +171,12 @@ func actors() []actor {
 		{name: "forget", run: forget, takes: true},
 		{name: "maintain", leaves: halfDeleted, run: maintain},
 		{name: "maintain garbage", alone: true, leaves: neverCommitted, run: maintain},
+	}
+}
+
+func adding(note string) func(ctx context.Context, a *stage) (any, error) {
+	return func(ctx context.Context, a *stage) (any, error) {
+		return a.x.AddPart(ctx, PartNote, strings.NewReader(note), nil)
 	}
 }
 

@@ -15,6 +15,8 @@ func compatible(a, b actor) bool {
 	switch {
 	case with("move", func(op actor) bool { return op.away }): // it is in b already; "move elsewhere" goes with "move back"
 		return false
+	case with("add another part", func(op actor) bool { return op.name == "add part" }):
+		return true
 	case a.alone || b.alone:
 		return with("move there and back", func(op actor) bool {
 			return op.name == "count" || op.name == "mark read" || op.name == "deposit x again"

@@ -23,7 +23,7 @@ type MaintainReport struct {
 	// Tombstones took the place of what marks a message as deleted.
 	Tombstones int
 	// Marks, Entries and Recordings that nothing refers to were taken away: state without a message, index entries without a message, audio
-	// without a message.
+	// and parts without a message.
 	Marks, Entries, Recordings int
 	// Restrictions were lifted that the undoing of a forget request had left.
 	Restrictions int

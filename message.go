@@ -35,6 +35,16 @@ type Message interface {
 	// errors.ErrUnsupported where the storage has no links.
 	URL(ctx context.Context, ttl time.Duration) (storage.SignedURL, error)
 
+	// AddPart stores a part beside the recording: body to its end, up to 1 MiB of text in UTF-8, or a recording up to Limits.AudioBytes. It does not change the
+	// message, and is taken also where the mailbox is full, for whose quota of bytes it counts. nil opts are the defaults. If the current part of the kind is the
+	// same, byte for byte, there is no other: so an AddPart that failed, after which the part may be there or not, can be repeated.
+	// A message has 100 parts at most (ErrTooManyParts). Other errors: ErrInvalid for a kind, a type or a content that cannot be; ErrTooLarge; ErrEmpty; an error of body.
+	AddPart(ctx context.Context, kind PartKind, body io.Reader, opts *PartOptions) (Part, error)
+	// Parts lists the parts, sorted by kind and revision: the last one of a kind is the current one. Without parts it is empty.
+	Parts(ctx context.Context) ([]Part, error)
+	// OpenPart opens a part that Parts or AddPart returned, by the rules of Open.
+	OpenPart(ctx context.Context, part Part) (io.ReadSeekCloser, error)
+
 	// MarkRead and MarkUnread say whether the message was heard. Both are no change if it is so already.
 	MarkRead(ctx context.Context) error
 	MarkUnread(ctx context.Context) error

@@ -21,13 +21,15 @@ func (m *message) Open(ctx context.Context) (io.ReadSeekCloser, error) {
 
 // open opens the recording for as long as allowed does not object.
 func (m *message) open(ctx context.Context, allowed func() error) (io.ReadSeekCloser, error) {
-	st, err := m.svc.region(m.meta.Region)
-	if err != nil {
-		return nil, m.fail("play", err)
-	}
-	r := &ranges{
-		ctx: ctx, store: st, region: m.meta.Region, key: m.audioKey(), size: m.meta.Size, allowed: allowed,
-		fail: func(err error) error { return m.fail("play", err) },
+	return m.openRanges(ctx, "play", &ranges{what: "recording", key: m.audioKey(), size: m.meta.Size, allowed: allowed})
+}
+
+// openRanges opens an object that lies in the region of the recording.
+func (m *message) openRanges(ctx context.Context, op string, r *ranges) (io.ReadSeekCloser, error) {
+	r.ctx, r.region, r.fail = ctx, m.meta.Region, func(err error) error { return m.fail(op, err) }
+	var err error
+	if r.store, err = m.svc.region(r.region); err != nil {
+		return nil, r.fail(err)
 	}
 	if err := r.next(); err != nil {
 		return nil, err
@@ -40,6 +42,7 @@ type ranges struct {
 	ctx     context.Context
 	store   storage.Store
 	region  string
+	what    string // it is
 	key     string
 	size    int64
 	allowed func() error // nil: always
@@ -78,7 +81,7 @@ func (r *ranges) Read(p []byte) (int, error) {
 	case r.left == 0, err == nil:
 		return n, nil
 	case errors.Is(err, io.EOF):
-		err = fmt.Errorf("%w: the recording ends after %d of %d bytes", ErrDamaged, r.pos, r.size)
+		err = fmt.Errorf("%w: the %s ends after %d of %d bytes", ErrDamaged, r.what, r.pos, r.size)
 	}
 	return n, r.fail(in(r.region, err))
 }
@@ -108,12 +111,12 @@ func (r *ranges) next() error {
 				return r.fail(err)
 			}
 		}
-		return r.fail(in(r.region, fmt.Errorf("%w: its recording is not there", ErrDamaged)))
+		return r.fail(in(r.region, fmt.Errorf("%w: its %s is not there", ErrDamaged, r.what)))
 	case openErr != nil:
 		return r.fail(in(r.region, openErr))
 	case o.Info().Size != r.size:
 		_ = o.Close()
-		return r.fail(in(r.region, fmt.Errorf("%w: the recording has %d bytes, not %d", ErrDamaged, o.Info().Size, r.size)))
+		return r.fail(in(r.region, fmt.Errorf("%w: the %s has %d bytes, not %d", ErrDamaged, r.what, o.Info().Size, r.size)))
 	}
 	r.body, r.at, r.left = o, r.pos, min(rangeSize, r.size-r.pos)
 	return nil

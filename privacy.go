@@ -380,7 +380,7 @@ func (d *discovery) inspect(ctx context.Context, f *found) (bool, error) {
 				f.Matched = append(f.Matched, id)
 			}
 		}
-		f.Open = m.openErasable
+		f.Open, f.Parts = m.openErasable, m.erasableParts
 		received = meta.ReceivedAt
 	}
 	return (d.subject.Since.IsZero() || !received.Before(d.subject.Since)) && (d.subject.Until.IsZero() || received.Before(d.subject.Until)), nil
@@ -398,13 +398,37 @@ func (d *discovery) anyThere(ctx context.Context, objects []taggedObject) (bool,
 
 // openErasable opens the recording as long as it is not deleted.
 func (m *message) openErasable(ctx context.Context) (io.ReadSeekCloser, error) {
-	return m.open(ctx, func() error {
+	return m.open(ctx, m.erasable(ctx))
+}
+
+// erasable returns what reports, as an error, that the message is deleted.
+func (m *message) erasable(ctx context.Context) func() error {
+	return func() error {
 		st, err := m.svc.look(ctx, m.box, m.ref())
 		if err == nil && st.gone {
 			err = ErrNotFound
 		}
 		return err
-	})
+	}
+}
+
+// erasableParts lists all parts as long as the message is not deleted, also those of which this version does not know what they are. The look comes after
+// the list, from which a deletion or a move that had begun may have taken some.
+func (m *message) erasableParts(ctx context.Context) ([]privacy.Part, error) {
+	list, err := m.parts(ctx)
+	if err == nil {
+		err = m.erasable(ctx)()
+	}
+	if err != nil {
+		return nil, m.fail("list parts", err)
+	}
+	parts := make([]privacy.Part, len(list))
+	for i, p := range list {
+		parts[i] = privacy.Part{Name: p.String(), Added: p.added, Open: func(ctx context.Context) (io.ReadSeekCloser, error) {
+			return m.openPart(ctx, p.public(), m.erasable(ctx))
+		}}
+	}
+	return parts, nil
 }
 
 func (p *private) Foreign(ctx context.Context, s privacy.Subject, region string) ([]privacy.Foreign, error) {

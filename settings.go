@@ -22,7 +22,8 @@ type Settings struct {
 	// MaxMessages is how many messages the mailbox holds, those in the trash among them; 0 is the tenant's, or Limits.Messages, which it cannot exceed. Deposits that
 	// run at the same time can exceed it by their number.
 	MaxMessages int
-	// MaxBytes is how many bytes of audio the mailbox holds, likewise; 0 is the tenant's, or no limit. With it a deposit costs one more listing for each region.
+	// MaxBytes is how many bytes of audio and of parts of messages the mailbox holds, likewise; 0 is the tenant's, or no limit. Parts count and are never refused for
+	// it. With it a deposit costs one more listing for each region.
 	MaxBytes int64
 	// WhenFull, MinDuration and MaxDuration say what else the mailbox takes, Retention when messages go by themselves, see Policy. 0 and "" are the tenant's.
 	WhenFull    WhenFull

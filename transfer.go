@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ func (m *message) copyTo(ctx context.Context, to MailboxID, o CopyOptions) (*mes
 			return nil, err
 		}
 	}
-	if t.over, err = t.svc.admit(ctx, t.box, t.view, meta.Size); err != nil {
+	if t.over, err = t.admit(ctx); err != nil {
 		return nil, err
 	}
 	msg, err := t.run(ctx, func(st *stay) ([]string, error) {
@@ -95,6 +96,10 @@ type transfer struct {
 	view *boxView // of the destination
 	over bool     // others have to go there for it
 
+	parts    []storedPart // of the source
+	partsErr error
+	carried  []storedPart // those that the destination was committed with
+
 	fresh bool // the ID was made here, so nobody else can be about to commit it
 }
 
@@ -103,16 +108,34 @@ func (m *message) transfer(ctx context.Context, meta *metadata) (*transfer, erro
 	if err != nil {
 		return nil, err
 	}
-	var v *boxView
+	t := &transfer{svc: m.svc, from: m, box: box, meta: meta}
 	var tenantErr error
-	both(
-		func() { v, err = m.svc.list(ctx, box, listing{}) },
-		func() { _, tenantErr = m.svc.recentSettings(ctx) },
-	)
-	if err = first(err, tenantErr); err == nil && !v.exists() {
+	m.svc.parallel(3, func(i int) {
+		switch i {
+		case 0:
+			t.view, err = m.svc.list(ctx, box, listing{})
+		case 1:
+			t.parts, t.partsErr = m.parts(ctx)
+		case 2:
+			_, tenantErr = m.svc.recentSettings(ctx)
+		}
+	})
+	if err = first(err, tenantErr); err == nil && !t.view.exists() {
 		err = fmt.Errorf("%w: the destination %q", ErrNoMailbox, string(meta.Mailbox))
 	}
-	return &transfer{svc: m.svc, from: m, box: box, meta: meta, view: v}, err
+	return t, err
+}
+
+// admit reports whether the destination takes the message with its parts, and whether others have to go for it.
+func (t *transfer) admit(ctx context.Context) (over bool, err error) {
+	if t.partsErr != nil {
+		return false, t.partsErr
+	}
+	size := t.meta.Size
+	for _, p := range t.parts {
+		size += p.size
+	}
+	return t.svc.admit(ctx, t.box, t.view, size)
 }
 
 // run announces the destination in the index, then looks at the source (rule 2): a forget request that the look does not see finds the
@@ -138,7 +161,7 @@ func (t *transfer) run(ctx context.Context, allowed func(*stay) ([]string, error
 		marks, err = allowed(&st)
 	}
 	if err == nil {
-		err = t.copyAudio(ctx)
+		err = t.copyMedia(ctx)
 	}
 	if err == nil {
 		err = s.createMarks(ctx, t.box, t.meta.ref(), marks)
@@ -156,6 +179,9 @@ func (t *transfer) run(ctx context.Context, allowed func(*stay) ([]string, error
 	ours, err := s.createOnce(ctx, s.master, t.box.Meta(t.meta.ref()), doc, s.tags(t.meta))
 	if err != nil {
 		return nil, err
+	}
+	if ours {
+		t.carried = t.parts
 	}
 	done := stay{ref: t.meta.ref(), committed: true}
 	for _, mark := range marks {
@@ -179,18 +205,32 @@ func (t *transfer) existing(ctx context.Context, st stay) (*message, error) {
 	return t.svc.newMessage(t.box, stored, st), nil
 }
 
-// copyAudio copies the recording to the destination, within the storage where it can.
-func (t *transfer) copyAudio(ctx context.Context) error {
+// copyMedia copies the recording and the parts to the destination.
+func (t *transfer) copyMedia(ctx context.Context) error {
+	to := t.meta.ref()
+	errs := make([]error, 1+len(t.parts))
+	t.svc.parallel(len(errs), func(i int) {
+		if i == 0 {
+			errs[i] = t.copyObject(ctx, "recording", t.from.audioKey(), t.box.Audio(to, t.meta.Ext), t.meta.Size, t.meta.ContentType)
+			return
+		}
+		p := t.parts[i-1]
+		errs[i] = t.copyObject(ctx, "part", t.from.box.Part(t.from.ref(), p.Part), t.box.Part(to, p.Part), p.size, p.contentType())
+	})
+	return first(errs...)
+}
+
+// copyObject copies an object of so many bytes to the destination, within the storage where it can.
+func (t *transfer) copyObject(ctx context.Context, what, src, dst string, size int64, contentType string) error {
 	s := t.svc
 	from, err := s.region(t.from.meta.Region)
 	if err != nil {
 		return err
 	}
-	src, dst := t.from.audioKey(), t.box.Audio(t.meta.ref(), t.meta.Ext)
 	to := s.regions.Stores[t.meta.Region]
-	opts := &storage.CreateOptions{ContentType: t.meta.ContentType, Tags: s.tags(t.meta)}
-	info := storage.Info{Size: t.meta.Size}
-	body := &ranges{ctx: ctx, store: from, region: t.from.meta.Region, key: src, size: t.meta.Size, fail: func(err error) error { return err }}
+	opts := &storage.CreateOptions{ContentType: contentType, Tags: s.tags(t.meta)}
+	info := storage.Info{Size: size}
+	body := &ranges{ctx: ctx, store: from, region: t.from.meta.Region, what: what, key: src, size: size, fail: func(err error) error { return err }}
 	defer body.Close()
 	copier, ok := storage.As[storage.Copier](to)
 	if ok && t.from.meta.Region == t.meta.Region {
@@ -200,7 +240,7 @@ func (t *transfer) copyAudio(ctx context.Context) error {
 	}
 	if errors.Is(err, storage.ErrExists) {
 		_, _ = body.Seek(0, io.SeekStart)
-		info.Size, err = t.meta.Size, s.reuse(ctx, to, dst, body)
+		info.Size, err = size, s.reuse(ctx, to, dst, body)
 	}
 	var elsewhere *Error
 	switch {
@@ -208,13 +248,13 @@ func (t *transfer) copyAudio(ctx context.Context) error {
 		if _, gone := t.from.seen(ctx); gone != nil {
 			return gone
 		}
-		return fmt.Errorf("%w: its recording is not there", ErrDamaged)
+		return fmt.Errorf("%w: its %s is not there", ErrDamaged, what)
 	case errors.As(err, &elsewhere): // the source's
 		return elsewhere
 	case err != nil:
 		return in(t.meta.Region, err)
-	case info.Size != t.meta.Size:
-		return fmt.Errorf("%w: the recording has %d bytes, not %d", ErrDamaged, info.Size, t.meta.Size)
+	case info.Size != size:
+		return fmt.Errorf("%w: the %s has %d bytes, not %d", ErrDamaged, what, info.Size, size)
 	}
 	return nil
 }
@@ -273,7 +313,7 @@ func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, err
 	if _, err := m.seen(ctx); err != nil {
 		return nil, false, err
 	}
-	if t.over, err = m.svc.admit(ctx, t.box, t.view, meta.Size); err != nil {
+	if t.over, err = t.admit(ctx); err != nil {
 		return nil, false, err
 	}
 	mine, err := m.claim(ctx, to)
@@ -336,10 +376,11 @@ func (t *transfer) arrived(ctx context.Context, st stay) (*message, bool, error)
 	return t.leave(ctx, msg)
 }
 
-// leave erases the source of a move. If a hold came first, the destination is taken back.
+// leave erases the source of a move, and takes along before what was set or added there since the move began. If a hold came first, the destination is
+// taken back.
 func (t *transfer) leave(ctx context.Context, msg *message) (*message, bool, error) {
 	s := t.svc
-	st, err := s.erase(ctx, t.from.box, t.from.ref(), t.from.meta, notRestricted)
+	st, err := s.announceErasure(ctx, t.from.box, t.from.ref(), notRestricted)
 	switch {
 	case errors.Is(err, ErrHeld), errors.Is(err, ErrNotFound) && st.forget:
 		// The destination has an index entry, so a forget request marks it, too, and a sweep erases both.
@@ -363,7 +404,82 @@ func (t *transfer) leave(ctx context.Context, msg *message) (*message, bool, err
 			msg.st.add(mark, time.Time{})
 		}
 	}
-	return msg, true, s.createMarks(ctx, t.box, msg.ref(), late)
+	var partsErr, marksErr error
+	both(
+		func() { partsErr = msg.follow(ctx, t.from, t.carried) },
+		func() { marksErr = s.createMarks(ctx, t.box, msg.ref(), late) },
+	)
+	if err := first(partsErr, marksErr); err != nil {
+		return nil, true, err // Maintain goes on
+	}
+	return msg, true, s.remove(ctx, t.from.box, &st, t.from.meta)
+}
+
+// followed takes the parts of a stay that is deleted to where the message was moved, if it was.
+func (s *Service) followed(ctx context.Context, box keys.Box, st *stay, meta *metadata) error {
+	c, _, err := s.readClaim(ctx, box.Mark(st.ref, keys.Move))
+	if errors.Is(err, storage.ErrNotExist) || errors.Is(err, storage.ErrCorrupt) {
+		return nil // whoever ended the move has done so, or nobody can have moved the message
+	}
+	if err != nil {
+		return err
+	}
+	to, err := s.box(c.To)
+	if err != nil {
+		return err
+	}
+	v, err := s.list(ctx, to, listing{prefix: st.ref.ID + "-"})
+	if err != nil {
+		return err
+	}
+	for _, there := range v.stays {
+		if there.ref.Hop <= st.ref.Hop || !there.remains() {
+			continue
+		}
+		arrived, err := s.metadata(ctx, to, there.ref)
+		if err == nil {
+			err = s.newMessage(to, arrived, there).follow(ctx, s.newMessage(box, meta, *st), nil)
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow takes over the parts that a message has where it is being moved away from. It comes after the gone mark there: whoever was told that a part is
+// added had looked before, so the part is listed. A part keeps its number, unless another one was added here under it meanwhile. have are those that it has.
+func (m *message) follow(ctx context.Context, from *message, have []storedPart) error {
+	list, err := from.parts(ctx)
+	if err != nil {
+		return err
+	}
+	st, err := m.svc.region(from.meta.Region)
+	if err != nil {
+		return err
+	}
+	for _, p := range list { // in order, so that of two that cannot keep their number the newer one stays the newer
+		if slices.ContainsFunc(have, func(other storedPart) bool { return other.Part == p.Part }) {
+			continue
+		}
+		key := from.box.Part(from.ref(), p.Part)
+		body := &ranges{ctx: ctx, store: st, region: from.meta.Region, what: "part", key: key, size: p.size, fail: func(err error) error { return err }}
+		_, _, err := m.put(ctx, &partDraft{kind: p.Kind, ext: p.Ext, revision: p.Revision, size: p.size, body: func() io.ReadSeeker {
+			_, _ = body.Seek(0, io.SeekStart)
+			return body
+		}}, (*stay).remains)
+		_ = body.Close() // only read from
+		if errors.Is(err, ErrNotFound) {
+			return nil // the message is deleted here, too
+		}
+		if err != nil {
+			if there, look := storage.Exists(ctx, st, key); look == nil && !there {
+				continue // another one who ends the same move has taken it
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // claim creates the mark that says where the message goes, and reports whether it is ours. Another one's that is fresh is respected; one that is

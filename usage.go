@@ -16,7 +16,7 @@ type Usage struct {
 	Counts
 	// Trashed is the number of messages in the trash.
 	Trashed int
-	// Bytes are the sizes of the recordings, the trash among them, by region. A region with nothing is 0.
+	// Bytes are the sizes of the recordings and of their parts, the trash among them, by region. A region with nothing is 0.
 	Bytes map[string]int64
 	// Policy is what is in force.
 	Policy Policy

@@ -228,7 +228,7 @@ func TestCostsGrowWithTheCallersOwnMessagesOnly(t *testing.T) {
 		"forget":                        {once: storageCalls{create: 4, open: 3, list: 12, ping: 2}, each: storageCalls{create: 1, open: 1, list: 3}, region: storageCalls{list: 4, ping: 1}},
 		"forget again":                  {once: storageCalls{create: 1, open: 3, list: 11, ping: 2}, each: storageCalls{create: 1, open: 1, list: 3}, region: storageCalls{list: 4, ping: 1}},
 		"undo":                          {once: storageCalls{create: 1, open: 4, list: 7, delete: 4, ping: 2}, each: storageCalls{open: 1, list: 3, delete: 1}, region: storageCalls{list: 2, ping: 1}},
-		"export":                        {once: storageCalls{list: 5, ping: 2}, each: storageCalls{open: 2, list: 2}, region: storageCalls{list: 2, ping: 1}},
+		"export":                        {once: storageCalls{list: 5, ping: 2}, each: storageCalls{open: 2, list: 4}, region: storageCalls{list: 2, ping: 1}},
 		"status":                        {once: storageCalls{open: 3, list: 1}},
 		"sweep, nothing open":           {once: storageCalls{list: 1}},
 		"sweep, nothing due":            {once: storageCalls{list: 1}},

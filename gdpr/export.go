@@ -21,8 +21,9 @@ import (
 type ExportReport struct {
 	// CaseID is the request's.
 	CaseID string
-	// Messages is how many messages match, Files how many recordings were written. They differ if some could not be, or match two numbers.
-	Messages, Files int
+	// Messages is how many messages match, Files how many recordings were written. They differ if some could not be, or match two numbers. Parts is how many parts of
+	// messages were written: transcripts, notes, comments, renditions.
+	Messages, Files, Parts int
 	// Problems are the messages of which something is missing, and why. They are listed in the documents, too.
 	Problems []ExportProblem
 	// Refused are the numbers that are not looked for, and why.
@@ -60,8 +61,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ExportMe writes everything that is stored of the request's numbers into sink: each recording under its message's ID, and output.json, messages.csv and
-// index.html. What is restricted by a forget is in it, as is what is in the trash, held, or waits for the master region. Recordings are streamed; memory grows with the
+// ExportMe writes everything that is stored of the request's numbers into sink: each recording under its message's ID, the parts of a message beside it as
+// <ID>.<kind>-<number>.<extension>, and output.json, messages.csv and index.html. What is restricted by a forget is in it, as is what is in the trash, held, or waits for the master region. Recordings are streamed; memory grows with the
 // number of messages, not with their length. The caller closes sink.
 //
 // A message that cannot be read whole is reported in the documents and in the report, and the others are exported. Errors: a [*RequestError]; ErrRegions, ErrClock, and then nothing
@@ -182,19 +183,51 @@ func (x *exporting) message(ctx context.Context, f *found) (bool, error) {
 			return false, ctx.Err()
 		}
 	}
-	return true, x.row(ctx, row, name, problem, func(t *target) bool { return t.matches(f) })
+	if problem == nil {
+		row.File = name
+	}
+	if f.Parts != nil {
+		var missing, err error
+		if row.Parts, missing, err = x.parts(ctx, f, name); err != nil {
+			return false, err
+		}
+		problem = errors.Join(problem, missing)
+	}
+	return true, x.row(ctx, row, problem, func(t *target) bool { return t.matches(f) })
+}
+
+// parts writes the parts of a message and returns the names of their files. What is wrong with the parts is problem; what is wrong with the sink is err.
+func (x *exporting) parts(ctx context.Context, f *found, name string) (files []string, problem, err error) {
+	list, problem := f.Parts(ctx)
+	for _, p := range list {
+		x.files[name] = true // also where the recording is missing
+		file := name + "." + p.Name
+		body, missing := p.Open(ctx)
+		if missing == nil {
+			if missing, err = x.file(file, p.Added, body, ""); err != nil {
+				return nil, nil, err
+			}
+		}
+		if missing != nil {
+			problem = errors.Join(problem, missing)
+			continue
+		}
+		files = append(files, file)
+	}
+	x.report.Parts += len(files)
+	return files, problem, nil
 }
 
 // row adds a message to the documents.
-func (x *exporting) row(ctx context.Context, row exportRow, name string, problem error, matches func(*target) bool) error {
+func (x *exporting) row(ctx context.Context, row exportRow, problem error, matches func(*target) bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if problem != nil {
 		row.Problem = problem.Error()
 		x.report.Problems = append(x.report.Problems, ExportProblem{Message: row.Envelope.ID, Err: problem})
-	} else {
-		row.File = name
+	}
+	if row.File != "" {
 		x.report.Files++
 	}
 	for i := range x.targets {
@@ -267,7 +300,10 @@ func (x *exporting) foreign(ctx context.Context, within privacy.Subject) error {
 			if errors.Is(problem, storage.ErrNotExist) {
 				continue
 			}
-			if err := x.row(ctx, row, name, problem, func(other *target) bool { return other == t }); err != nil {
+			if problem == nil {
+				row.File = name
+			}
+			if err := x.row(ctx, row, problem, func(other *target) bool { return other == t }); err != nil {
 				return err
 			}
 		}

@@ -28,8 +28,9 @@ const (
 
 // exportRow is a message of an export under one of the phones that it matches.
 type exportRow struct {
-	Phone      int    // an index of the phones
-	File       string // the name of its recording, which is its ID; "" if there is none
+	Phone      int      // an index of the phones
+	File       string   // the name of its recording, which is its ID; "" if there is none
+	Parts      []string // the names of its parts
 	Envelope   voicemail.Envelope
 	State      voicemail.State
 	Restricted bool   // by a forget, not yet erased
@@ -111,10 +112,11 @@ func quoteJSON(s string) string {
 // tableColumns are the columns of messages.csv. The first one never begins a line with what a person chose.
 var tableColumns = [...]string{
 	"message", "phone", "file", "mailbox", "received_at", "duration_seconds", "size_bytes", "content_type", "sha256",
-	"caller", "caller_name", "called", "redirecting", "read", "urgent", "trashed", "held", "restricted", "pending", "foreign", "problem",
+	"caller", "caller_name", "called", "redirecting", "read", "urgent", "trashed", "held", "restricted", "pending", "foreign", "problem", "parts",
 }
 
-// writeTable writes messages.csv: RFC 4180 in UTF-8 with a line of names; times in RFC 3339, UTC; what is not known is empty.
+// writeTable writes messages.csv: RFC 4180 in UTF-8 with a line of names; times in RFC 3339, UTC; what is not known is empty. The
+// names of parts are separated by spaces.
 func writeTable(w io.Writer, phones []Phone, rows []exportRow) error {
 	table := csv.NewWriter(w)
 	table.UseCRLF = true
@@ -139,6 +141,7 @@ func writeTable(w io.Writer, phones []Phone, rows []exportRow) error {
 			string(e.ID), phones[r.Phone].Reveal(), r.File, string(e.Mailbox), received, duration, size, e.ContentType, e.SHA256,
 			e.Caller.Reveal(), e.Caller.RevealName(), e.Called.Reveal(), e.Redirecting.Reveal(),
 			read, urgent, trashed, held, yesNo(r.Restricted), yesNo(r.Pending), yesNo(r.Foreign), r.Problem,
+			strings.Join(r.Parts, " "),
 		}
 		for i := range line {
 			line[i] = tableCell(line[i])
@@ -207,8 +210,11 @@ type pageMessage struct {
 	Machine, Received string // the time, for programs and for people; "" if it is not known
 	File, Href, Type  string
 	Problem           string
+	Parts             []pageLink
 	Facts             []pageFact
 }
+
+type pageLink struct{ File, Href string }
 
 type pageFact struct{ Name, Value string }
 
@@ -252,6 +258,9 @@ func (r *exportRow) page() pageMessage {
 	m := pageMessage{File: printable(r.File), Problem: printable(r.Problem)}
 	if r.File != "" {
 		m.Href = "./" + url.PathEscape(r.File)
+	}
+	for _, part := range r.Parts {
+		m.Parts = append(m.Parts, pageLink{printable(part), "./" + url.PathEscape(part)})
 	}
 	// Of another type a browser knows beforehand that it cannot play it, and does not look.
 	if strings.HasPrefix(e.ContentType, "audio/") {

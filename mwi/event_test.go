@@ -54,6 +54,7 @@ func TestEveryKindOfEventIsKnownToChangeTheCountsOrNot(t *testing.T) {
 		voicemail.EventUrgent:          one,
 		voicemail.EventNotUrgent:       one,
 		voicemail.EventExpirySet:       none, // it is there until it has expired
+		voicemail.EventPartAdded:       none,
 		voicemail.EventTrashed:         one,
 		voicemail.EventRestored:        one,
 		voicemail.EventDeleted:         one,

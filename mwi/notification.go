@@ -46,7 +46,7 @@ func touched(ev voicemail.Event) []voicemail.MailboxID {
 	switch ev.Kind {
 	case voicemail.EventPending, // in no mailbox yet
 		voicemail.EventTenantChanged,
-		voicemail.EventGreetingSet, voicemail.EventGreetingDeleted, voicemail.EventExpirySet, voicemail.EventHeld, voicemail.EventReleased:
+		voicemail.EventGreetingSet, voicemail.EventGreetingDeleted, voicemail.EventExpirySet, voicemail.EventPartAdded, voicemail.EventHeld, voicemail.EventReleased:
 		return nil
 	case voicemail.EventCopied: // From is as it was
 		return []voicemail.MailboxID{ev.Mailbox}

@@ -20,6 +20,9 @@ func probe(t testing.TB, b []byte) Info {
 	t.Helper()
 	info, err := Probe(bytes.NewReader(b), int64(len(b)))
 	require.NoError(t, err)
+	if info != unknown {
+		assert.Equal(t, info.ContentType, TypeOf(info.Ext), "the extension alone tells the type")
+	}
 	return info
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/gdpr"
 	"github.com/genesys/voicemail/internal/keys"
-	"github.com/genesys/voicemail/internal/rawscan"
 	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/faultstore"
 )
@@ -197,21 +196,18 @@ func row05(e *env) {
 		s.left = append(s.left, recorded{again, source.audio})
 		require.NoError(e, again.Trash(e.ctx))
 	}
-	// A part that is not written through the library yet: what was said, in words.
-	region, audio := e.audioOf(source)
-	transcript := "call me back about the divorce, please"
-	e.plant(region, audio[:strings.LastIndexByte(audio, '.')]+".transcript", transcript, nil)
+	e.annotate(e.message(e.svc(), source))
 	e.waiting(s.caller)
 	c := e.controller()
 	r := e.forget(c, request("c1", s.number))
 	require.Equal(e, s.ids(), r.Phones[0].Messages)
 	_, got := e.export(c, request("c1", s.number))
-	require.Len(e, got, len(s.ids())+3)
+	require.Len(e, got, len(s.ids())+3+2)
 	receipts := e.erase(c)
 	require.Equal(e, s.ids(), receipts[0].Messages)
 	e.hidden(s.caller)
 	e.clean(s.trace("c1"))
-	e.clean(rawscan.Scan{Secrets: []rawscan.Secret{{Name: "the transcript", Bytes: []byte(transcript)}}})
+	e.wordless()
 	e.seen(s.other)
 }
 

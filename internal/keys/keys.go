@@ -10,6 +10,7 @@
 //	v1/<t>/box/<m>/<id>-<hop>.<mark>                  marks
 //	v1/<t>/box/<m>/<id>-<hop>.vm.json                 metadata
 //	v1/<t>/media/<m>/<id>-<hop>.<ext>                 audio
+//	v1/<t>/media/<m>/<id>-<hop>.<kind>-<nnn>.<ext>    parts: transcripts, notes, comments, renditions
 //	v1/<t>/greeting/<m>/<kind>-<gen>-<rev>.audio      greetings
 //	v1/<t>/greeting/<m>/<kind>-<gen>-<rev>.json       what is known of them
 //	v1/<t>/caller/<3 hex>/<hash>,<m>,<id>-<hop>       the caller index

@@ -299,7 +299,7 @@ func TestCallerEntriesAndMediaAreReadBack(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, keys.Entry{Hash: hash, Mailbox: mailbox, Ref: ref}, entry)
 
-		for _, ext := range []string{"wav", "transcript.json"} {
+		for _, ext := range []string{"wav", "transcript-001.json"} {
 			gotBox, gotRef, err := space.ParseMedia(box.Audio(ref, ext))
 			require.NoError(t, err)
 			assert.Equal(t, mailbox, gotBox)

@@ -62,7 +62,17 @@ type Found[Envelope, State any] struct {
 	State    State
 	// Problem is why the metadata could not be read, of a committed message.
 	Problem error
-	// Open opens the recording, whether it is restricted or not.
+	// Open opens the recording, whether it is restricted or not. Parts lists the parts of the message likewise.
+	Open  func(ctx context.Context) (io.ReadSeekCloser, error)
+	Parts func(ctx context.Context) ([]Part, error)
+}
+
+// Part is a part of a message.
+type Part struct {
+	// Name is <kind>-<number>.<extension>, which no other part of the message has.
+	Name  string
+	Added time.Time
+	// Open opens it, whether the message is restricted or not.
 	Open func(ctx context.Context) (io.ReadSeekCloser, error)
 }
 

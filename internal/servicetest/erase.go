@@ -35,7 +35,7 @@ func deleteClean(e *env) {
 	msg := e.depositAudio(box, audio, &voicemail.DepositOptions{Caller: caller, Urgent: true, Expires: e.clock.now().Add(time.Hour), CallID: "call-qwxz"})
 	require.NoError(e, msg.MarkRead(e.ctx))
 	require.NoError(e, msg.Trash(e.ctx))
-	// A part that a later version keeps beside the recording goes with it.
+	// What a later version keeps beside the recording goes with it.
 	e.plant(e.keysOf("5001").Audio(ref(msg), "transcript.json"), "Hello, it is me")
 	secrets := rawscan.Scan{Numbers: []string{caller.Reveal()}, Audio: [][]byte{audio}, Secrets: []rawscan.Secret{
 		{Name: "the caller's name", Bytes: []byte("Zyx Wvut")}, {Name: "the call", Bytes: []byte("call-qwxz")}, {Name: "the transcript", Bytes: []byte("it is me")},

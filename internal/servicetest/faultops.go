@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -176,12 +177,28 @@ func operations() []operation {
 			someMessages(f)
 			f.plant(f.keysOf("5001").Mark(keys.Ref{ID: string(fixedID(2))}, keys.Hold+"hold1"), "")
 		}, prepare: on(2, func(f *fixture, m voicemail.Message) error { return m.Delete(f.ctx) })},
+		{name: "AddPart", event: voicemail.EventPartAdded, setup: someMessages, prepare: on(2, func(f *fixture, m voicemail.Message) error {
+			_, err := m.AddPart(f.ctx, voicemail.PartTranscript, strings.NewReader("hello"), nil)
+			return err
+		})},
+		{name: "AddAnotherPart", event: voicemail.EventPartAdded, setup: annotated, prepare: on(2, func(f *fixture, m voicemail.Message) error {
+			_, err := m.AddPart(f.ctx, voicemail.PartNote, strings.NewReader("other"), nil)
+			return err
+		})},
 		{name: "CopyTo", single: true, event: voicemail.EventCopied, setup: someMessages, prepare: on(2, func(f *fixture, m voicemail.Message) error {
 			_, err := m.CopyTo(f.ctx, "5002", nil)
 			return err
 		})},
 		{name: "CopyToWithAnID", event: voicemail.EventCopied, setup: someMessages, prepare: on(2, func(f *fixture, m voicemail.Message) error {
 			_, err := m.CopyTo(f.ctx, "5001", &voicemail.CopyOptions{ID: fixedID(8)})
+			return err
+		})},
+		{name: "CopyWithParts", event: voicemail.EventCopied, setup: annotated, prepare: on(2, func(f *fixture, m voicemail.Message) error {
+			_, err := m.CopyTo(f.ctx, "5001", &voicemail.CopyOptions{ID: fixedID(8)})
+			return err
+		})},
+		{name: "MoveWithParts", event: voicemail.EventMoved, setup: annotated, prepare: on(2, func(f *fixture, m voicemail.Message) error {
+			_, err := m.MoveTo(f.ctx, "5002")
 			return err
 		})},
 		{name: "MoveTo", event: voicemail.EventMoved, setup: someMessages, prepare: on(2, func(f *fixture, m voicemail.Message) error {
@@ -234,6 +251,16 @@ func someGreetings(f *fixture) {
 	f.greet("5001", voicemail.GreetingBusy, wav(10))
 	f.greet("5001", voicemail.GreetingBusy, wav(20))
 	f.greet("5002", voicemail.GreetingName, wav(30))
+}
+
+// annotated are messages of which the second has parts.
+func annotated(f *fixture) {
+	f.Helper()
+	someMessages(f)
+	msg, err := f.service().Mailbox("5001").Message(f.ctx, fixedID(2))
+	require.NoError(f, err)
+	f.addPart(msg, voicemail.PartNote, "first")
+	f.addPart(msg, voicemail.PartTranscript, "hello")
 }
 
 // mess leaves what Maintain has to do, all of it older than it has to be.

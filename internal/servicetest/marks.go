@@ -2,6 +2,7 @@ package servicetest
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -187,7 +188,11 @@ func marksCancelled(e *env) {
 	for name, call := range map[string]func() error{
 		"trash": func() error { return msg.Trash(ctx) }, "unread": func() error { return msg.MarkUnread(ctx) },
 		"not urgent": func() error { return msg.SetUrgent(ctx, false) }, "delete": func() error { return msg.Delete(ctx) },
-		"expiry":   func() error { return msg.SetExpiry(ctx, e.clock.now()) },
+		"expiry": func() error { return msg.SetExpiry(ctx, e.clock.now()) },
+		"part": func() error {
+			_, err := msg.AddPart(ctx, voicemail.PartNote, strings.NewReader("call back"), nil)
+			return err
+		},
 		"copy":     func() error { _, err := msg.CopyTo(ctx, "5002", nil); return err },
 		"move":     func() error { _, err := msg.MoveTo(ctx, "5002"); return err },
 		"maintain": func() error { _, err := e.service().Maintain(ctx); return err },

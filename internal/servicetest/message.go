@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing/iotest"
 	"time"
 
@@ -74,8 +75,13 @@ func messageCalls(e *env, msg voicemail.Message, to voicemail.MailboxID) map[str
 		"expiry":       func() error { return msg.SetExpiry(e.ctx, e.clock.now().Add(time.Hour)) },
 		"clear expiry": func() error { return msg.SetExpiry(e.ctx, time.Time{}) },
 		"open":         func() error { _, err := msg.Open(e.ctx); return err },
-		"copy":         func() error { _, err := msg.CopyTo(e.ctx, to, nil); return err },
-		"move":         func() error { _, err := msg.MoveTo(e.ctx, to); return err },
+		"parts":        func() error { _, err := msg.Parts(e.ctx); return err },
+		"add part": func() error {
+			_, err := msg.AddPart(e.ctx, voicemail.PartNote, strings.NewReader("call back"), nil)
+			return err
+		},
+		"copy": func() error { _, err := msg.CopyTo(e.ctx, to, nil); return err },
+		"move": func() error { _, err := msg.MoveTo(e.ctx, to); return err },
 	}
 }
 
