@@ -1,6 +1,7 @@
 package voicemail
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/genesys/voicemail/internal/interleave"
+	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/memstore"
 )
@@ -237,4 +239,57 @@ func TestEveryInterleavingOfGreetingsKeepsThemWhole(t *testing.T) {
 			require.Greater(t, report.Schedules, 1)
 		})
 	}
+}
+
+// What is held at the moment when its mailbox is deleted stays. A deletion that is refused has changed nothing, greetings included.
+func TestEveryInterleavingOfADeletedMailboxKeepsWhatIsHeld(t *testing.T) {
+	hold := greeter{name: "hold", run: func(ctx context.Context, s *Service) (any, error) {
+		box, err := s.box(boxA)
+		if err != nil {
+			return nil, err
+		}
+		x := keys.Ref{ID: string(msgX)}
+		if _, err := s.createMark(ctx, box, x, keys.Hold+"h"); err != nil {
+			return nil, err
+		}
+		st, err := s.look(ctx, box, x)
+		if err == nil && (st.gone || !st.committed) {
+			return nil, errors.Join(ErrNotFound, s.master.Delete(ctx, box.Mark(x, keys.Hold+"h")))
+		}
+		return nil, err
+	}}
+	sc := greeting(1, greeters()["delete mailbox"], hold)
+	setup := sc.Setup
+	sc.Setup = func(ctx context.Context, w *interleave.World) error {
+		err := setup(ctx, w)
+		if err == nil {
+			var svc *Service
+			if svc, err = testService(ctx, w.Store(""), 97); err == nil {
+				_, err = svc.Mailbox(boxA).Deposit(ctx, bytes.NewReader(audioX), &DepositOptions{ID: msgX, Caller: testCaller()})
+			}
+		}
+		return err
+	}
+	check := func(state *interleave.State, final bool) error {
+		svc, stays, _, err := survey(state.Stores[""])
+		if err != nil {
+			return err
+		}
+		deletion, holding := state.Results[0], state.Results[1]
+		held := holding.Done && !holding.Crashed && holding.Err == nil
+		if held && len(where(stays, msgX)) == 0 && (final || !slices.ContainsFunc(stays, func(s rawStay) bool { return s.gone })) {
+			return errors.New("what is held was erased")
+		}
+		current, err := svc.Greetings(boxA).Current(context.Background())
+		switch {
+		case errors.Is(deletion.Err, ErrHeld) && (err != nil || len(current) != 1):
+			return errors.New("the deletion was refused, and the mailbox or its greeting is not what it was")
+		case deletion.Done && deletion.Err == nil && !errors.Is(err, ErrNoMailbox):
+			return errors.New("the mailbox was deleted and is there")
+		}
+		return nil
+	}
+	sc.Invariant = func(st *interleave.State) error { return check(st, false) }
+	sc.Final = func(st *interleave.State) error { return check(st, true) }
+	require.Greater(t, interleave.Run(t, sc).Schedules, 1)
 }
