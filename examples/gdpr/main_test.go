@@ -62,7 +62,7 @@ func TestTheDocumentedCommandsWork(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o600), info.Mode(), name)
 	}
-	fmt.Fprintf(&story, "$ cat execution.log\n%s\n$ cat messages.csv\n%s", r.read(t, logFile), strings.ReplaceAll(r.read(t, tableFile), "\r", ""))
+	fmt.Fprintf(&story, "$ cat execution.log\n%s", r.read(t, logFile))
 
 	golden := filepath.Join("testdata", "story.golden")
 	if *update {
@@ -91,7 +91,11 @@ func TestEachKindOfCredentialsIsAccepted(t *testing.T) {
 		{withCCID, "client scheduler", []string{"-c", "env:CLIENT"}},
 	} {
 		for _, operation := range []string{"forgetme", "exportme", "undoforget"} {
-			r := w.command(append(tt.args, "--input", w.file(tt.input), "--operation", operation)...)
+			args := append(tt.args, "--input", w.file(tt.input), "--operation", operation)
+			r, _ := w.run(args...)
+			if operation == "forgetme" { // the same request again, by a process of its own
+				r = w.command(args...)
+			}
 			require.Zero(t, r.code, "%s %v: %s", operation, tt.args, r.stderr)
 			if operation == "exportme" {
 				assert.Equal(t, "hello", r.read(t, string(message.ID())))

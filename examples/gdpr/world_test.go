@@ -181,7 +181,7 @@ func tree(t *testing.T, dir string) map[string][sha256.Size]byte {
 
 // environment is what a command finds around it.
 func (w *world) environment() map[string]string {
-	return map[string]string{"VOICEMAIL_URL": w.service.URL, "GWS_URL": strings.TrimSuffix(w.gws.URL, "/auth/v3"), "GWS_CLIENT_ID": "scheduler"}
+	return map[string]string{"VOICEMAIL_URL": w.service.URL, "GWS_URL": strings.TrimSuffix(w.gws.URL, "/auth/v3"), "GWS_CLIENT_ID": "scheduler", "CLIENT": clientSecret}
 }
 
 // result is what a command did.
@@ -216,7 +216,7 @@ func (w *world) process(out string, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	require.NoError(w.t, err)
 	cmd := exec.CommandContext(w.t.Context(), self, append([]string{"-o", out}, args...)...)
-	cmd.Env = []string{asCommand + "=1", "CLIENT=" + clientSecret, "HOME=" + os.Getenv("HOME")}
+	cmd.Env = []string{asCommand + "=1", "HOME=" + os.Getenv("HOME")}
 	for name, value := range w.environment() {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
