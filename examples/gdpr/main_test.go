@@ -91,7 +91,7 @@ func TestEachKindOfCredentialsIsAccepted(t *testing.T) {
 		{withCCID, "client scheduler", []string{"-c", "env:CLIENT"}},
 	} {
 		for _, operation := range []string{"forgetme", "exportme", "undoforget"} {
-			args := append(tt.args, "--input", w.file(tt.input), "--operation", operation)
+			args := append([]string{"--input", w.file(tt.input), "--operation", operation}, tt.args...)
 			r, _ := w.run(args...)
 			if operation == "forgetme" { // the same request again, by a process of its own
 				r = w.command(args...)
