@@ -192,6 +192,19 @@ func (d *Document) Check(r *http.Request, sent []byte, resp *http.Response, got 
 	return nil
 }
 
+// CheckSchema returns why a JSON document is not as a schema of the components says; nil if it is.
+func (d *Document) CheckSchema(name string, doc []byte) error {
+	var v any
+	if err := json.Unmarshal(doc, &v); err != nil {
+		return err
+	}
+	schema, ok := object(object(d.root["components"])["schemas"])[name]
+	if !ok {
+		return fmt.Errorf("there is no schema %s", name)
+	}
+	return d.value("$", schema, v)
+}
+
 func (d *Document) checkRequest(op map[string]any, r *http.Request, sent []byte) error {
 	known := map[string]any{}
 	parameters, _ := op["parameters"].([]any)
@@ -279,15 +292,6 @@ func form(body []byte, boundary string) (any, error) {
 		}
 		members[part.FormName()] = v
 	}
-}
-
-// CheckSchema returns why a JSON document is not as a schema of the components says; nil if it is.
-func (d *Document) CheckSchema(name string, doc []byte) error {
-	var v any
-	if err := json.Unmarshal(doc, &v); err != nil {
-		return err
-	}
-	return d.value("$", map[string]any{"$ref": "#/components/schemas/" + name}, v)
 }
 
 // value checks a value against a schema.

@@ -52,7 +52,7 @@ func (c *call) decode(want string, v any) error {
 	if got, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type")); err != nil || got != want {
 		return mediaType(want)
 	}
-	return decodeJSON(clientBody{c.r.Body}, v)
+	return decodeJSON(&clientBody{Reader: c.r.Body}, v)
 }
 
 // decodeJSON reads one JSON object, of which v knows every member. Nothing of it is cited in the errors, since it may hold numbers.
@@ -87,23 +87,35 @@ func decodeJSON(body io.Reader, v any) error {
 }
 
 // clientBody reads what the client sends. Its errors are the client's, and say so; those of package net would name its address.
-type clientBody struct{ io.Reader }
+type clientBody struct {
+	io.Reader
+	failed *problem.Problem // the first error, which a reader on top of this one may hide
+}
 
-func (b clientBody) Read(p []byte) (int, error) {
+func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
+	}
+	if b.failed == nil {
+		b.failed = clientProblem(err)
+	}
+	return n, b.failed
+}
+
+func clientProblem(err error) *problem.Problem {
+	var known *problem.Problem
 	var large *http.MaxBytesError
 	var network net.Error
-	var known *problem.Problem
 	switch {
-	case err == nil, errors.Is(err, io.EOF), errors.As(err, &known):
+	case errors.As(err, &known):
+		return known
 	case errors.As(err, &large):
-		err = tooLarge(large.Limit)
+		return tooLarge(large.Limit)
 	case errors.As(err, &network) && network.Timeout():
-		err = problem.New(http.StatusRequestTimeout, tooSlow, "The request came too slowly", "")
-	default:
-		err = badRequest("the body ends too early, or is not in the form that its Content-Type says")
+		return problem.New(http.StatusRequestTimeout, tooSlow, "The request came too slowly", "")
 	}
-	return n, err
+	return badRequest("the body ends too early, or is not in the form that its Content-Type says")
 }
 
 // optional is a member of a merge patch: left out, null, or a value.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/genesys/voicemail"
-	"github.com/genesys/voicemail/examples/internal/problem"
 )
 
 // depositDoc is what is known of a recording. Callers are given as telephony delivers them: see voicemail.ParseCallerID.
@@ -100,8 +99,9 @@ func (c *call) upload() (*depositDoc, *recording, error) {
 	if err != nil || form != formType || params["boundary"] == "" {
 		return nil, nil, mediaType(formType)
 	}
-	parts := multipart.NewReader(clientBody{c.r.Body}, params["boundary"])
-	part, err := nextPart(parts, "message")
+	f := &formReader{body: &clientBody{Reader: c.r.Body}}
+	f.parts = multipart.NewReader(f.body, params["boundary"])
+	part, err := f.next("message")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,35 +109,49 @@ func (c *call) upload() (*depositDoc, *recording, error) {
 		return nil, nil, badRequest("the part message has to be application/json")
 	}
 	details := &depositDoc{}
-	if err := decodeJSON(clientBody{part}, details); err != nil {
+	if err := decodeJSON(&clientBody{Reader: part}, details); err != nil {
 		return nil, nil, err
 	}
-	part, err = nextPart(parts, "audio")
+	part, err = f.next("audio")
 	if err != nil {
 		return nil, nil, err
 	}
-	contentType, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type")) // it is a hint
-	return details, &recording{Reader: clientBody{part}, form: parts, contentType: contentType}, nil
+	return details, &recording{Reader: &clientBody{Reader: part}, form: f, contentType: part.Header.Get("Content-Type")}, nil
 }
 
-func nextPart(form *multipart.Reader, name string) (*multipart.Part, error) {
-	part, err := form.NextRawPart() // as it is: a part is not decoded
-	var known *problem.Problem
+// formReader reads the parts of a form.
+type formReader struct {
+	body  *clientBody
+	parts *multipart.Reader
+}
+
+func (f *formReader) next(name string) (*multipart.Part, error) {
+	part, err := f.parts.NextRawPart() // as it is: a part is not decoded
 	switch {
-	case errors.As(err, &known):
-		return nil, known
-	case err != nil:
-		return nil, badRequest("the form has two parts, message and audio, in this order")
-	case part.FormName() != name:
+	case f.body.failed != nil:
+		return nil, f.body.failed
+	case err != nil, part.FormName() != name:
 		return nil, badRequest("the form has two parts, message and audio, in this order")
 	}
 	return part, nil
 }
 
+// end returns what is wrong if there is something behind the last part.
+func (f *formReader) end() error {
+	_, err := f.parts.NextRawPart()
+	switch {
+	case f.body.failed != nil:
+		return f.body.failed
+	case !errors.Is(err, io.EOF):
+		return badRequest("the form does not end behind the part audio")
+	}
+	return nil
+}
+
 // recording reads the last part of a form. It ends well only if the form does.
 type recording struct {
 	io.Reader
-	form        *multipart.Reader
+	form        *formReader
 	contentType string
 }
 
@@ -146,8 +160,8 @@ func (r *recording) Read(p []byte) (int, error) {
 	if !errors.Is(err, io.EOF) {
 		return n, err
 	}
-	if _, end := r.form.NextRawPart(); !errors.Is(end, io.EOF) {
-		return n, badRequest("the form does not end behind the part audio")
+	if err := r.form.end(); err != nil {
+		return n, err
 	}
 	return n, io.EOF
 }

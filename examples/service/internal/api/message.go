@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/genesys/voicemail"
@@ -67,7 +68,11 @@ func newMessage(m voicemail.Message) messageDoc {
 }
 
 func mailboxURL(id voicemail.MailboxID) string {
-	return Prefix + "/mailboxes/" + url.PathEscape(string(id))
+	segment := url.PathEscape(string(id))
+	if segment == "." || segment == ".." { // which are steps of a path otherwise
+		segment = strings.ReplaceAll(segment, ".", "%2E")
+	}
+	return Prefix + "/mailboxes/" + segment
 }
 
 func messageURL(mailbox voicemail.MailboxID, id voicemail.MessageID) string {

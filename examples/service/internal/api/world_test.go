@@ -81,6 +81,7 @@ type setup struct {
 	api   api.Options
 	serve serve.Options
 	limit voicemail.Limits
+	watch time.Duration
 }
 
 func newWorld(t *testing.T, s setup) *world {
@@ -90,7 +91,7 @@ func newWorld(t *testing.T, s setup) *world {
 	w.regions = voicemail.OneRegion(w.store)
 	logger := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.tenants = tenants.New(w.regions, tenants.Options{
-		Directory: tenants.Fixed{"cc-1": "one", "cc-2": "two"}, Logger: logger,
+		Directory: tenants.Fixed{"cc-1": "one", "cc-2": "two"}, Logger: logger, Watch: s.watch,
 		Service: voicemail.Options{Logger: logger, Limits: s.limit}, Lamps: mwi.Options{Gap: 10 * time.Millisecond, Logger: logger},
 	})
 	s.serve.Logger = logger
