@@ -15,9 +15,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/genesys/voicemail/examples/internal/gws/fakegws"
 )
 
 // output is written by the service while a test reads it.
@@ -191,6 +194,35 @@ func TestADeploymentLetsThoseInWhoseSecretsAreMounted(t *testing.T) {
 	assert.NotContains(t, stop(), "DEVELOPMENT")
 }
 
+func TestADeploymentLetsThoseInWhoseTokensAreOfGWS(t *testing.T) {
+	fake := fakegws.Start()
+	defer fake.Close()
+	fake.AddUser(fakegws.User{Name: `t100\agent7`, Password: "pw", ContactCenter: "9350e2fc-a1dd-4c65-8d40-1f75a2e080dd"})
+	fake.AddUser(fakegws.User{Name: `t101\agent7`, Password: "pw", ContactCenter: "2c5ea4c0-4067-11e9-8bad-9b1deb4d3b7d"})
+	file := filepath.Join(t.TempDir(), "gws.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"url": "`+fake.URL+`", "groups": {"9350e2fc-a1dd-4c65-8d40-1f75a2e080dd": {"sales": ["agent7"]}}}`), 0o600))
+	args := deployment(t, `[{"sha256": "`+sum("one-secret")+`", "ccid": "9350e2fc-a1dd-4c65-8d40-1f75a2e080dd", "user": "switch"}]`)
+	url, stop := start(t, append(args, "-gws", file)...)
+	for name, tt := range map[string]struct {
+		token string
+		want  int
+	}{
+		"a user":                    {fake.UserToken(`t100\agent7`, time.Hour), http.StatusOK},
+		"a token that has expired":  {fake.UserToken(`t100\agent7`, -time.Hour), http.StatusUnauthorized},
+		"a token of nobody":         {"wrong", http.StatusUnauthorized},
+		"a foreign contact center":  {fake.UserToken(`t101\agent7`, time.Hour), http.StatusForbidden},
+		"a secret that GWS has not": {"one-secret", http.StatusOK},
+	} {
+		assert.Equal(t, tt.want, ask(t, tt.token, url+"/voicemail/v1/mailboxes").status, name)
+	}
+	me := ask(t, fake.UserToken(`t100\agent7`, time.Hour), url+"/voicemail/v1/me").body
+	assert.Contains(t, me, `"user":"agent7","groups":["sales"]`)
+	fake.SetDown(true)
+	resp := ask(t, fake.UserToken(`t100\agent7`, time.Hour), url+"/voicemail/v1/me")
+	assert.Equal(t, http.StatusServiceUnavailable, resp.status, "nobody is let in when it cannot be told")
+	assert.NotContains(t, stop(), "agent7")
+}
+
 func TestABadArgumentGetsOneClearLine(t *testing.T) {
 	good := deployment(t, `[]`)
 	for name, c := range map[string]struct {
@@ -199,7 +231,7 @@ func TestABadArgumentGetsOneClearLine(t *testing.T) {
 	}{
 		"unknown flag":         {[]string{"-nothing"}, "-nothing"},
 		"an argument":          {[]string{"x"}, "too many"},
-		"nobody is let in":     {good[:2], "give -secrets"},
+		"nobody is let in":     {good[:2], "give -gws or -secrets"},
 		"no such file":         {[]string{"-config", "missing.json", "-secrets", "x"}, "missing.json"},
 		"a table that is none": {append(good[:2:2], "-secrets", good[1]), "is not a JSON array"},
 		"a key that is short":  {append(good[:4:4], "-ticket-key", good[3]), "has 32 bytes"},

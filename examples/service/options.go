@@ -13,12 +13,12 @@ import (
 	"github.com/genesys/voicemail/examples/service/internal/access"
 )
 
-const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE -secrets FILE [-ticket-key FILE]] [-dev]"
+const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE [-gws FILE] [-secrets FILE] [-ticket-key FILE]] [-dev]"
 
 // options are what the command line says.
 type options struct {
-	listen, dir, config, secrets, ticketKey string
-	dev                                     bool
+	listen, dir, config, gws, secrets, ticketKey string
+	dev                                          bool
 }
 
 func parse(out io.Writer, args []string) (options, error) {
@@ -28,7 +28,8 @@ func parse(out io.Writer, args []string) (options, error) {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8081", "address to listen at")
 	flags.StringVar(&o.dir, "dir", "voicemail-demo", "directory of the volume of development mode")
 	flags.StringVar(&o.config, "config", "", "file of package config: where the storage is")
-	flags.StringVar(&o.secrets, "secrets", "", "file of who is let in: a JSON array of {sha256, ccid, user, groups, officer, administrator, depositor, expires}")
+	flags.StringVar(&o.gws, "gws", "", "file that says where GWS is, whose tokens are let in: a JSON object of {url, clientId, clientSecretFile, officers, administrators, clients, groups}")
+	flags.StringVar(&o.secrets, "secrets", "", "file of who else is let in: a JSON array of {sha256, ccid, user, groups, officer, administrator, depositor, expires}")
 	flags.StringVar(&o.ticketKey, "ticket-key", "", "file with 32 bytes, the same for all processes behind one address")
 	flags.BoolVar(&o.dev, "dev", false, "development mode; it is on without -config")
 	err := flags.Parse(args)
@@ -52,8 +53,8 @@ func (o options) check() error {
 	switch {
 	case o.dev && !loopback(o.listen):
 		return errors.New("development mode lets everybody in: it listens on this machine only, as at 127.0.0.1:8081; name a storage with -config, and who is let in with -secrets")
-	case !o.dev && o.secrets == "":
-		return errors.New("nobody could be let in: give -secrets; " + usage)
+	case !o.dev && o.secrets == "" && o.gws == "":
+		return errors.New("nobody could be let in: give -gws or -secrets; " + usage)
 	}
 	return nil
 }
@@ -73,11 +74,26 @@ func (o options) verifier() (auth.Verifier, error) {
 	if o.dev {
 		return access.NewTable(demoSecrets(), nil), nil
 	}
-	doc, err := os.ReadFile(o.secrets)
-	if err != nil {
-		return nil, err
+	var all access.AnyOf
+	if o.secrets != "" { // first, so that GWS never sees them
+		doc, err := os.ReadFile(o.secrets)
+		if err != nil {
+			return nil, err
+		}
+		table, err := access.ParseTable(doc)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, table)
 	}
-	return access.ParseTable(doc)
+	if o.gws != "" {
+		v, err := access.OpenGWS(o.gws)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
 }
 
 // tickets returns the tickets under the key of the file; without one they are good for this process.

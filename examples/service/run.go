@@ -25,8 +25,8 @@ import (
 //go:embed web
 var web embed.FS
 
-// keepEvery is how often tenants are kept; see tenants.Pool.Keep.
-const keepEvery = time.Hour
+// keepEvery is how often tenants are kept; see tenants.Pool.Keep. It is half of what gdpr.Options.Interval is by default, for rounds that take long.
+const keepEvery = 30 * time.Minute
 
 // run serves until ctx is done. started, if set, is told where.
 func run(ctx context.Context, out io.Writer, args []string, started func(net.Addr)) (err error) {
@@ -96,6 +96,7 @@ func open(ctx context.Context, o options, logger *slog.Logger) (*service, error)
 	s.server = serve.New(serving)
 	handler := api.New(api.Options{
 		Verifier: who, Tickets: tickets, Tenants: s.tenants, Health: health.New(regions, logger, nil), Draining: s.server.Draining(), Banner: banner,
+		Logger: logger,
 	})
 	pages, err := fs.Sub(web, "web")
 	if err != nil {

@@ -12,11 +12,13 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/examples/internal/auth"
+	"github.com/genesys/voicemail/examples/internal/gdprapi"
 	"github.com/genesys/voicemail/examples/internal/problem"
 	"github.com/genesys/voicemail/examples/service/internal/access"
 	"github.com/genesys/voicemail/examples/service/internal/health"
 	"github.com/genesys/voicemail/examples/service/internal/serve"
 	"github.com/genesys/voicemail/examples/service/internal/tenants"
+	"github.com/genesys/voicemail/gdpr"
 )
 
 // Prefix is what the paths of everything begin with that belongs to a tenant.
@@ -28,6 +30,8 @@ type Options struct {
 	Tickets  *access.Tickets
 	Tenants  *tenants.Pool
 	Health   *health.Probe
+	// Logger is told what fails in data-protection requests.
+	Logger *slog.Logger
 	// Draining ends when the service begins to stop: streams end, and deposits are not begun.
 	Draining context.Context
 
@@ -49,6 +53,7 @@ type Options struct {
 type API struct {
 	opts     Options
 	mux      *http.ServeMux
+	privacy  http.Handler // of data-protection requests
 	deposits slots
 	streams  *quota
 }
@@ -62,6 +67,7 @@ func New(opts Options) *API {
 	set(&opts.StreamFor, 10*time.Minute)
 	set(&opts.Heartbeat, 15*time.Second)
 	a := &API{opts: opts, mux: http.NewServeMux(), deposits: make(slots, opts.Deposits), streams: newQuota(opts.Streams, opts.StreamsPerUser)}
+	a.privacy = auth.Require(opts.Verifier, gdprapi.NewHandler(a.controller, opts.Logger))
 	for _, route := range routes() {
 		a.mux.Handle(route.method+" "+route.path, a.handler(route))
 	}
@@ -84,11 +90,30 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, nothingHere())
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, gdprapi.Base+"/") {
+		serve.Note(r.Context(), slog.String("operation", "gdpr"))
+		a.privacy.ServeHTTP(w, r)
+		return
+	}
 	if _, pattern := a.mux.Handler(r); pattern == "" {
 		a.unknown(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
+}
+
+// controller returns who answers the data-protection requests of a contact center, for as long as ctx, a request's, goes on.
+func (a *API) controller(ctx context.Context, contactCenter string) (*gdpr.Controller, error) {
+	t, done, err := a.opts.Tenants.Use(ctx, contactCenter)
+	if errors.Is(err, tenants.ErrUnknown) {
+		return nil, gdprapi.ErrNoContactCenter
+	}
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	context.AfterFunc(ctx, done)
+	serve.Note(ctx, slog.String("tenant", t.Service.Tenant()))
+	return t.Privacy, nil
 }
 
 // Beside returns a handler that has the API, and pages for every other path.
@@ -196,8 +221,6 @@ func (c *call) run(route route) error {
 	switch {
 	case errors.Is(err, tenants.ErrUnknown):
 		return forbidden(err.Error())
-	case errors.Is(err, tenants.ErrBusy), errors.Is(err, tenants.ErrClosed):
-		return busy("The service has too much to do").Because(err)
 	case err != nil:
 		return err
 	}

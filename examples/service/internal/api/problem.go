@@ -9,6 +9,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/examples/internal/problem"
+	"github.com/genesys/voicemail/examples/service/internal/tenants"
 	"github.com/genesys/voicemail/storage"
 )
 
@@ -63,6 +64,8 @@ func problemOf(err error) *problem.Problem {
 	switch {
 	case errors.Is(err, voicemail.ErrInvalid):
 		return badRequest(argument(err)).Because(err)
+	case errors.Is(err, tenants.ErrBusy), errors.Is(err, tenants.ErrClosed):
+		return busy("The service has too much to do").Because(err)
 	case errors.Is(err, storage.ErrUnavailable):
 		return busy("The storage does not answer").Because(err)
 	case errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded):

@@ -51,12 +51,15 @@ func secrets() map[string]auth.Principal {
 	}
 	admin, pbx, other, foreign, both, expired := user("admin"), user("switch"), user("agent7"), user("agent7"), user("both"), user("agent7")
 	admin.Administrator, pbx.Depositor = true, true
+	officer, otherOfficer := user("officer"), user("officer")
+	officer.Officer, otherOfficer.Officer, otherOfficer.ContactCenters = true, true, []string{"cc-2"}
 	other.ContactCenters, foreign.ContactCenters, both.ContactCenters = []string{"cc-2"}, []string{"cc-unknown"}, []string{"cc-1", "cc-2"}
 	both.Administrator = true
 	expired.Expires = time.Now().Add(-time.Minute)
 	return map[string]auth.Principal{
 		"secret-agent7": user("agent7", "sales"), "secret-agent8": user("agent8", "sales"), "secret-admin": admin, "secret-switch": pbx,
 		"secret-other": other, "secret-foreign": foreign, "secret-both": both, "secret-expired": expired,
+		"secret-officer": officer, "secret-other-officer": otherOfficer,
 	}
 }
 
@@ -100,6 +103,7 @@ func newWorld(t *testing.T, s setup) *world {
 	require.NoError(t, err)
 	s.api.Verifier, s.api.Tickets, s.api.Tenants = access.NewTable(secrets(), nil), tickets, w.tenants
 	s.api.Health, s.api.Draining = health.New(w.regions, logger, nil), server.Draining()
+	s.api.Logger = logger
 	a := api.New(s.api)
 	server.Handle(a.Beside(http.NotFoundHandler()), a.MaxBody())
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -2,12 +2,13 @@ package tenants
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
 
-// Keep does what a tenant needs from time to time, for each tenant at every interval until ctx is done: it brings in deposits that wait for the master region, and takes away what has expired
-// or was left behind. Several processes may do so at the same time.
+// Keep does what a tenant needs from time to time, for each tenant at every interval until ctx is done: it brings in deposits that wait for the master region, takes away what has expired
+// or was left behind, and erases what was forgotten, also if one of these fails. Several processes may do so at the same time.
 func (p *Pool) Keep(ctx context.Context, interval time.Duration) {
 	timer := time.NewTimer(rand.N(interval)) // processes that start together do not keep together
 	defer timer.Stop()
@@ -28,10 +29,10 @@ func (p *Pool) keep(ctx context.Context, tenant string) {
 	t, done, err := p.use(ctx, tenant)
 	if err == nil {
 		defer done()
-		_, err = t.Service.Sync(ctx)
-	}
-	if err == nil {
-		_, err = t.Service.Maintain(ctx)
+		_, syncErr := t.Service.Sync(ctx)
+		_, maintainErr := t.Service.Maintain(ctx)
+		_, sweepErr := t.Privacy.Sweep(ctx)
+		err = errors.Join(syncErr, maintainErr, sweepErr)
 	}
 	if err != nil && ctx.Err() == nil {
 		p.opts.Logger.ErrorContext(ctx, "a tenant could not be kept; it is tried again", "tenant", tenant, "error", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/gdpr"
 	"github.com/genesys/voicemail/mwi"
 )
 
@@ -18,6 +19,8 @@ type Tenant struct {
 	Service *voicemail.Service
 	// Lamps tells what waits in its mailboxes, also of changes that other processes make.
 	Lamps *mwi.Publisher
+	// Privacy answers data-protection requests.
+	Privacy *gdpr.Controller
 }
 
 // Options are the options of [New]. The zero value of a field is its default.
@@ -30,6 +33,8 @@ type Options struct {
 	Service voicemail.Options
 	// Lamps are the options of each tenant's Publisher.
 	Lamps mwi.Options
+	// Privacy are the options of each tenant's Controller. Keep sweeps, so it has to be called at Interval at least.
+	Privacy gdpr.Options
 	// Watch is how often mailboxes that somebody listens to are looked at for changes that other processes made; default 15 seconds.
 	Watch time.Duration
 	// Logger is told of what fails.
@@ -181,7 +186,11 @@ func (p *Pool) start(tenant string, e *entry) {
 	lamps := mwi.NewPublisher(&p.opts.Lamps)
 	opts := p.opts.Service
 	opts.Tenant, opts.Observer = tenant, lamps.Observe
+	var privacy *gdpr.Controller
 	svc, err := voicemail.Open(ctx, p.regions, &opts)
+	if err == nil {
+		privacy, err = gdpr.New(svc, &p.opts.Privacy)
+	}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -199,7 +208,7 @@ func (p *Pool) start(tenant string, e *entry) {
 	}
 	lamps.Start(svc)
 	watch, stop := context.WithCancel(p.ctx)
-	e.tenant, e.stop = &Tenant{svc, lamps}, stop
+	e.tenant, e.stop = &Tenant{svc, lamps, privacy}, stop
 	p.wg.Go(func() {
 		if err := lamps.Watch(watch, &mwi.WatchOptions{Interval: p.opts.Watch}); watch.Err() == nil && !errors.Is(err, mwi.ErrClosed) {
 			p.opts.Logger.ErrorContext(watch, "changes that other processes make are not seen", "error", err)
