@@ -27,7 +27,8 @@ type SweepReport struct {
 	Held []voicemail.MessageID `json:"held"`
 	// Open is how many cases are decided and not closed: the erasure is not complete, or its receipt waits for the last look.
 	Open int `json:"open"`
-	// Late are the open cases whose promise is over.
+	// Late are the open cases whose promise is over: those that are not erased yet, unless a hold keeps them, those that this sweep erased too late, and those that were erased in time and
+	// whose receipt is overdue.
 	Late []string `json:"late"`
 	// Next is when the next case is due; zero if none is.
 	Next time.Time `json:"next,omitzero"`
@@ -176,9 +177,9 @@ func (s *sweeping) run(ctx context.Context) error {
 	done, err := s.carryOut(ctx)
 	if !done {
 		s.report.Open++
-		// What a hold kept until after the deadline is not late any more once it is erased.
+		// What was erased after the deadline, for nobody swept or a hold kept it, is late in the sweep that erased it, and not once more while its receipt waits.
 		erased, ok := s.log.after(s.f.Entry, kindErased)
-		if s.ops.Now().After(forget.Deadline) && len(s.report.Held) == held && (!ok || erased.At.Before(forget.Deadline)) {
+		if s.ops.Now().After(forget.Deadline) && len(s.report.Held) == held && (!ok || erased.At.Before(forget.Deadline) || slices.Contains(s.report.Erased, s.caseID)) {
 			s.report.Late = append(s.report.Late, s.caseID)
 		}
 	}
