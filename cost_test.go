@@ -325,6 +325,49 @@ func TestCostsAreKept(t *testing.T) {
 			}
 			return func() { _, err := s.svc.Maintain(s.t.Context()); s.ok(err) }
 		}, cost{list: 10, trips: 10}, "pending deposits, the tenant's settings, mailboxes, each of the two, audio, probes, index, owners, greetings"},
+		{"maintain under retention", func(s *shop) func() {
+			_, err := s.svc.UpdateSettings(s.t.Context(), func(t *voicemail.TenantSettings) error { t.Retention.Days = 7; return nil })
+			s.ok(err)
+			for range 5 {
+				s.message()
+			}
+			time.Sleep(72 * time.Hour)
+			return func() { _, err := s.svc.Maintain(s.t.Context()); s.ok(err) }
+		}, cost{list: 12, open: 2, trips: 14}, "the settings of the tenant and of the mailbox; what is young is not opened. It is listed for its audio, and for its index entries"},
+		{"deposit into a full mailbox that drops", func(s *shop) func() {
+			s.ok(s.message().MarkRead(s.t.Context()))
+			_, err := s.box.UpdateSettings(s.t.Context(), func(set *voicemail.Settings) error {
+				set.MaxMessages, set.WhenFull = 1, voicemail.DropOldestRead
+				return nil
+			})
+			s.ok(err)
+			return func() { s.message() }
+		}, cost{create: 4, list: 4, delete: 3, trips: 10}, "a listing and a deletion more"},
+		{"usage of a mailbox", func(s *shop) func() {
+			s.message()
+			return func() { _, err := s.box.Usage(s.t.Context()); s.ok(err) }
+		}, cost{list: 3, trips: 2}, "the mailbox beside the tenant's settings, then the recordings"},
+		{"aging", func(s *shop) func() {
+			_, err := s.svc.UpdateSettings(s.t.Context(), func(t *voicemail.TenantSettings) error { t.Retention.Days = 7; return nil })
+			s.ok(err)
+			for range 5 {
+				s.message()
+			}
+			s.reopen()
+			return func() {
+				n := 0
+				for _, err := range s.svc.Aging(s.t.Context(), time.Now().AddDate(0, 0, 6)) {
+					s.ok(err)
+					n++
+				}
+				assert.Equal(s.t, 0, n)
+				for _, err := range s.svc.Aging(s.t.Context(), time.Now().AddDate(0, 0, 8)) {
+					s.ok(err)
+					n++
+				}
+				assert.Equal(s.t, 5, n)
+			}
+		}, cost{list: 8, open: 7, trips: 11}, "twice the tenant's settings, the mailboxes, and each of two; each metadata once, in parallel"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inShop(t, func(s *shop) {

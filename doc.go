@@ -16,7 +16,8 @@
 //   - What is deleted does not come back, and leaves no byte of the recording and no trace of the caller.
 //   - No caller's number stands in a name, an error, or an event. [CallerID] prints as REDACTED.
 //
-// What is not guaranteed: quotas can be exceeded by deposits that run at the same time; a message that is being moved is seen in both mailboxes for
+// What is not guaranteed: quotas can be exceeded by deposits that run at the same time, and a mailbox that drops read messages for new ones
+// is over its quota until they are gone; a message that is being moved is seen in both mailboxes for
 // a moment; a mark set on a message while it is being moved may stay behind.
 //
 // # Time

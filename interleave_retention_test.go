@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ func retaining() actor {
 // aged is a scenario in which x, once prepared, is older than a day.
 func aged(crashes int, set Settings, prepare func(ctx context.Context, x Message) error, ops ...actor) interleave.Scenario {
 	sc := scenario(0, crashes, ops...)
-	begin, end := sc.Setup, sc.Final
+	begin, during := sc.Setup, sc.Invariant
 	sc.Setup = func(ctx context.Context, w *interleave.World) error {
 		if err := begin(ctx, w); err != nil {
 			return err
@@ -86,17 +87,21 @@ func aged(crashes int, set Settings, prepare func(ctx context.Context, x Message
 		time.Sleep(30 * time.Hour)
 		return err
 	}
-	sc.Final = func(state *interleave.State) error {
+	sc.Invariant = func(state *interleave.State) error {
+		ended := state.Results[:len(ops)]
+		if slices.ContainsFunc(ended, func(r interleave.Result) bool { return !r.Done && !r.Crashed }) {
+			return during(state)
+		}
 		_, stays, _, err := survey(state.Stores[""])
 		if err != nil {
 			return err
 		}
-		for i, op := range ops {
-			if r := state.Results[i]; r.Done && !r.Crashed && r.Value == protects(true) && len(where(stays, msgX)) == 0 {
-				return fmt.Errorf("the message went after %s", op.name)
+		for i, r := range ended {
+			if r.Done && !r.Crashed && r.Value == protects(true) && len(where(stays, msgX)) == 0 {
+				return fmt.Errorf("the message went after %s", ops[i].name)
 			}
 		}
-		return end(state)
+		return during(state)
 	}
 	return sc
 }
@@ -121,6 +126,7 @@ func TestEveryInterleavingOfRetentionKeepsWhatIsProtectedMeanwhile(t *testing.T)
 		{keepsUnread, read, actorOf("move")},
 		{keepsUnread, read, actorOf("copy")},
 		{trash, trashed, protecting("restore", func(ctx context.Context, a *stage) error { return a.x.Restore(ctx) })},
+		{trash, trashed, protecting("restore and trash again", func(ctx context.Context, a *stage) error { return errors.Join(a.x.Restore(ctx), a.x.Trash(ctx)) })},
 		{forever, expiring, protecting("put off", later)},
 	} {
 		t.Run(row.beside.name, func(t *testing.T) {
@@ -157,12 +163,12 @@ func TestEveryInterleavingOfADropKeepsWhatIsProtectedMeanwhile(t *testing.T) {
 }
 
 // dropping are deposits, acknowledged at the end, into a mailbox that has room for one message and holds x, which was read.
-func dropping(crashes int, prepare func(ctx context.Context, x Message) error, recover []interleave.Op, deposits ...actor) interleave.Scenario {
+func dropping(crashes int, prepare func(ctx context.Context, x Message) error, retry []interleave.Op, deposits ...actor) interleave.Scenario {
 	for i := range deposits {
 		deposits[i].takes, deposits[i].may = true, []error{ErrMailboxFull}
 	}
 	sc := aged(crashes, Settings{MaxMessages: 1, WhenFull: DropOldestRead}, prepare, deposits...)
-	sc.Recover = append(recover, sc.Recover...)
+	sc.Recover = append(retry, sc.Recover...)
 	end := sc.Final
 	sc.Final = func(state *interleave.State) error {
 		_, stays, _, err := survey(state.Stores[""])
@@ -195,14 +201,14 @@ func TestEveryInterleavingOfTwoDropsAgreesOnWhatGoes(t *testing.T) {
 }
 
 func TestEveryCrashOfADropIsMendedByTheRetry(t *testing.T) {
-	retry := actorOf("deposit").op()
+	deposit := actorOf("deposit").op()
 	again := interleave.Op{Name: "retry", Run: func(ctx context.Context, w *interleave.World) (any, error) {
 		svc, err := testService(ctx, w.Store(""), w.Seed())
 		if err != nil {
 			return nil, err
 		}
 		w.Value = &stage{svc: svc}
-		return retry.Run(ctx, w)
+		return deposit.Run(ctx, w)
 	}}
 	report := interleave.Run(t, dropping(1, read, []interleave.Op{again}, actorOf("deposit")))
 	require.Greater(t, report.Schedules, 1)

@@ -17,6 +17,7 @@ func retentionRules() []rule {
 		{"AgeCountsFromWhenAMessageCameIn", "a move or a copy must not start the clock again, and a wrong ID must not stop it", retentionAge},
 		{"WhatRetentionTookIsGone", "a retention that hides but keeps is what users of other systems complain about", retentionErases},
 		{"RetentionFollowsASettingAtOnce", "an administrator who lengthens it wants to keep what is there", retentionFollows},
+		{"ASettingThatIsChangedDuringAPassHoldsFromTheNextMailboxOn", "a pass over a large tenant is long, and somebody may have noticed their error", retentionChanges},
 		{"RetentionOfADamagedMailboxDoesNotKeepTheOthers", "one settings document that cannot be read must not stop retention", retentionGoesOn},
 	}
 }
@@ -210,6 +211,25 @@ func retentionFollows(e *env) {
 	require.Equal(e, 1, report.Aged, "the mailbox keeps less")
 	e.invisible(first, "read and old")
 	require.NotEmpty(e, e.play(second))
+}
+
+func retentionChanges(e *env) {
+	e.updateTenant(func(t *voicemail.TenantSettings) { t.Retention.Days = 1 })
+	for _, id := range []voicemail.MailboxID{"5001", "5002"} {
+		e.deposit(e.mailbox(id), nil)
+	}
+	e.pass(2 * day)
+	pass := e.open(func(o *voicemail.Options) {
+		o.Observer = func(ev voicemail.Event) {
+			if ev.Kind == voicemail.EventExpired {
+				e.updateTenant(func(t *voicemail.TenantSettings) { t.Retention.Days = 100 })
+			}
+		}
+	})
+	report, err := pass.Maintain(e.ctx)
+	require.NoError(e, err)
+	require.Equal(e, 1, report.Aged)
+	require.Equal(e, voicemail.Counts{New: 1}, e.counts(e.service().Mailbox("5002")))
 }
 
 func retentionGoesOn(e *env) {
