@@ -18,6 +18,7 @@ type stay struct {
 	readAt, trashedAt         time.Time // only from a listing with times
 	expires                   time.Time // the latest, so that of two that set it nobody loses the message early
 	forget, gone, hold        bool
+	quarantine                bool
 
 	marks  []string  // every mark that is known, as named
 	newest time.Time // when the last of its names was created; only from a listing with times
@@ -27,9 +28,9 @@ type stay struct {
 }
 
 // visible reports whether agents may see the message (invariant 4). It is the only place that decides this.
-func (st *stay) visible() bool { return st.committed && !st.gone && !st.forget }
+func (st *stay) visible() bool { return st.remains() && !st.forget && !st.quarantine }
 
-// remains reports whether the message stays where it is, restricted or not.
+// remains reports whether the message stays where it is, restricted, in quarantine, or neither.
 func (st *stay) remains() bool { return st.committed && !st.gone }
 
 func (st *stay) add(mark string, modified time.Time) {
@@ -50,6 +51,8 @@ func (st *stay) add(mark string, modified time.Time) {
 		st.urgent = true
 	case mark == keys.Move:
 		st.move, st.moveAt = true, modified
+	case mark == keys.Quarantine:
+		st.quarantine = true
 	case strings.HasPrefix(mark, keys.Forget):
 		st.forget = true
 	case strings.HasPrefix(mark, keys.Hold):

@@ -201,20 +201,34 @@ func (s *Service) metadata(ctx context.Context, box keys.Box, ref keys.Ref) (*me
 	if v, ok := s.cache.get(key); ok {
 		return v.(*metadata), nil
 	}
-	doc, err := storage.ReadFile(ctx, s.master, key, metadataSize)
-	if errors.Is(err, storage.ErrNotExist) {
-		return nil, ErrNotFound
-	}
+	d, err := s.readMetadata(ctx, box, ref)
 	if err != nil {
+		return nil, err
+	}
+	s.cache.put(key, d)
+	return d, nil
+}
+
+// errForeign is for metadata that can be read and is not that of the message in whose place it is.
+var errForeign = fmt.Errorf("%w: the metadata is another message's", ErrDamaged)
+
+// readMetadata is metadata without the cache.
+func (s *Service) readMetadata(ctx context.Context, box keys.Box, ref keys.Ref) (*metadata, error) {
+	doc, err := storage.ReadFile(ctx, s.master, box.Meta(ref), metadataSize)
+	switch {
+	case errors.Is(err, storage.ErrNotExist):
+		return nil, ErrNotFound
+	case errors.Is(err, storage.ErrInvalid), errors.Is(err, storage.ErrCorrupt): // too long, or cut off
+		return nil, fmt.Errorf("%w: the metadata cannot be read: %w", ErrDamaged, err)
+	case err != nil:
 		return nil, err
 	}
 	d, err := decodeMetadata(doc)
 	if err != nil {
 		return nil, err
 	}
-	if d.ref() != ref {
-		return nil, fmt.Errorf("%w: the metadata is another message's", ErrDamaged)
+	if d.ref() != ref || d.Mailbox != s.idOf(box) {
+		return nil, errForeign
 	}
-	s.cache.put(key, d)
 	return d, nil
 }

@@ -24,7 +24,7 @@ func (m *message) delete(ctx context.Context) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case st.forget:
+	case st.forget, st.quarantine && !st.gone:
 		return false, ErrNotFound
 	case !st.committed && !st.gone:
 		return false, ErrNotFound
@@ -39,7 +39,7 @@ func (m *message) delete(ctx context.Context) (bool, error) {
 // may says what an erasure heeds.
 type may func(st *stay) error
 
-// notRestricted lets agents and retention erase what is neither held nor restricted.
+// notRestricted lets agents and retention erase what is neither held nor restricted. A quarantine that comes in the middle of a deletion does not stop it.
 func notRestricted(st *stay) error {
 	switch {
 	case st.hold:

@@ -27,11 +27,13 @@ const (
 	EventTrashed         EventKind = "trashed"
 	EventRestored        EventKind = "restored"
 	EventDeleted         EventKind = "deleted"
-	EventExpired         EventKind = "expired"      // deleted since its time had come
-	EventDropped         EventKind = "dropped"      // deleted since the mailbox was full, see DropOldestRead
-	EventRestricted      EventKind = "restricted"   // its caller asked to be forgotten: agents see it no more
-	EventUnrestricted    EventKind = "unrestricted" // that was undone: it is as it was
-	EventErased          EventKind = "erased"       // it was restricted, and now nothing of it is left
+	EventExpired         EventKind = "expired"       // deleted since its time had come
+	EventDropped         EventKind = "dropped"       // deleted since the mailbox was full, see DropOldestRead
+	EventRestricted      EventKind = "restricted"    // its caller asked to be forgotten: agents see it no more
+	EventUnrestricted    EventKind = "unrestricted"  // that was undone: it is as it was
+	EventErased          EventKind = "erased"        // it was restricted, and now nothing of it is left
+	EventQuarantined     EventKind = "quarantined"   // it was found damaged: agents see it no more
+	EventUnquarantined   EventKind = "unquarantined" // that was taken back
 	EventHeld            EventKind = "held"
 	EventReleased        EventKind = "released"
 )

@@ -38,7 +38,7 @@ func (r *rawNames) has(prefix string) bool {
 }
 
 func (r *rawNames) visible() bool {
-	return r.has(keys.Meta) && !r.has(keys.Gone) && !r.has(keys.Forget)
+	return r.has(keys.Meta) && !r.has(keys.Gone) && !r.has(keys.Forget) && !r.has(keys.Quarantine)
 }
 
 // caseEntry is an entry of the log of a case.

@@ -42,8 +42,10 @@ type MaintainReport struct {
 // It lists everything once and opens little. What fails in one mailbox does not keep it from the others: the error joins all that failed, and the
 // report counts what was done.
 func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
-	k := &keeper{Service: s, now: s.opts.Now(), pending: map[string]bool{}, blind: map[string]bool{}, undone: map[keys.Forgetting]bool{}}
-	k.waiting(ctx)
+	k := s.newKeeper()
+	for _, err := range k.waiting(ctx) {
+		k.failed("", err)
+	}
 	k.failed("", k.settingsOfTenant(ctx))
 	for m, err := range s.folders(ctx) {
 		if err != nil {
@@ -67,7 +69,7 @@ func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
 	return k.report, errors.Join(k.errs...)
 }
 
-// keeper is one pass of Maintain.
+// keeper is one pass over the tenant, of Maintain or of Check and Repair.
 type keeper struct {
 	*Service
 	now    time.Time
@@ -80,18 +82,25 @@ type keeper struct {
 	undone  map[keys.Forgetting]bool // what was read of the logs of forget requests
 }
 
-// waiting lists the pending deposits of all regions, before anything else: a deposit that is not in the list any more is in its mailbox by then (rule 3).
-func (k *keeper) waiting(ctx context.Context) {
+func (s *Service) newKeeper() *keeper {
+	return &keeper{Service: s, now: s.opts.Now(), pending: map[string]bool{}, blind: map[string]bool{}, undone: map[keys.Forgetting]bool{}}
+}
+
+// waiting lists the pending deposits of all regions, before anything else: a deposit that is not in the list any more is in its mailbox by then (rule 3). It returns why
+// that is not known of some.
+func (k *keeper) waiting(ctx context.Context) []error {
+	var errs []error
 	for _, region := range k.regions.names() {
 		ids, err := k.pendingIDs(ctx, region)
 		if err != nil {
 			k.blind[region] = true
-			k.failed("", in(region, fmt.Errorf("nothing was taken away that a pending deposit may need: %w", err)))
+			errs = append(errs, in(region, fmt.Errorf("nothing was taken away that a pending deposit may need: %w", err)))
 		}
 		for _, id := range ids {
 			k.pending[string(id)] = true
 		}
 	}
+	return errs
 }
 
 // mayWait reports whether a message that is not committed may yet come in from some region.
@@ -262,18 +271,30 @@ func (k *keeper) wasUndone(ctx context.Context, f keys.Forgetting) (bool, error)
 	if undone, known := k.undone[f]; known {
 		return undone, nil
 	}
-	doc, err := storage.ReadFile(ctx, k.master, k.space.CaseEntry(f.Case, f.Entry+1), documentSize)
-	if err != nil && !errors.Is(err, storage.ErrNotExist) {
+	kind, err := k.caseEntry(ctx, f.Case, f.Entry+1)
+	if err != nil {
 		return false, err
+	}
+	k.undone[f] = kind == "undo"
+	return k.undone[f], nil
+}
+
+// caseEntry returns what an entry of the log of a forget request says, "" if there is none.
+func (s *Service) caseEntry(ctx context.Context, name string, n int) (string, error) {
+	doc, err := storage.ReadFile(ctx, s.master, s.space.CaseEntry(name, n), documentSize)
+	if errors.Is(err, storage.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
 	}
 	var entry struct {
 		Kind string `json:"kind"`
 	}
-	if err == nil && json.Unmarshal(doc, &entry) != nil {
-		return false, fmt.Errorf("%w: the log of a forget request cannot be read", storage.ErrCorrupt)
+	if json.Unmarshal(doc, &entry) != nil || entry.Kind == "" {
+		return "", fmt.Errorf("%w: the log of a forget request cannot be read", storage.ErrCorrupt)
 	}
-	k.undone[f] = entry.Kind == "undo"
-	return k.undone[f], nil
+	return entry.Kind, nil
 }
 
 // move finishes a move that somebody began and gave up. One whose destination is not there any more is given up for good.
@@ -307,74 +328,6 @@ func (k *keeper) move(ctx context.Context, box keys.Box, st *stay) error {
 	return nil
 }
 
-// committed returns what of a mailbox is committed.
-func (k *keeper) committed(ctx context.Context, mailbox string) (map[keys.Ref]bool, error) {
-	box, err := k.box(MailboxID(mailbox))
-	if err != nil {
-		return nil, err
-	}
-	v, err := k.list(ctx, box, listing{})
-	if err != nil {
-		return nil, err
-	}
-	refs := make(map[keys.Ref]bool, len(v.stays))
-	for i := range v.stays {
-		if v.stays[i].committed {
-			refs[v.stays[i].ref] = true
-		}
-	}
-	return refs, nil
-}
-
-// media takes away audio in a region that no message refers to. The names are sorted by mailbox, so each mailbox is listed once, after its audio.
-func (k *keeper) media(ctx context.Context, region string) error {
-	if k.blind[region] {
-		return nil
-	}
-	st := k.regions.Stores[region]
-	var mailbox string
-	var old []string
-	var refs []keys.Ref
-	flush := func() error {
-		if len(old) == 0 {
-			return nil
-		}
-		committed, err := k.committed(ctx, mailbox)
-		if err != nil {
-			return err
-		}
-		var orphans []string
-		for i, ref := range refs {
-			if !committed[ref] && !k.pending[ref.ID] {
-				orphans = append(orphans, old[i])
-			}
-		}
-		old, refs = old[:0], refs[:0]
-		if len(orphans) == 0 {
-			return nil
-		}
-		k.report.Recordings += len(orphans)
-		return st.Delete(ctx, orphans...)
-	}
-	for info, err := range storage.All(ctx, st, &storage.ListOptions{Prefix: k.space.Media()}) {
-		if err != nil {
-			return err
-		}
-		m, ref, err := k.space.ParseMedia(info.Key)
-		if err != nil || k.age(info.Modified) < garbageAge {
-			continue
-		}
-		if m != mailbox || len(old) >= maintainBatch {
-			if err := flush(); err != nil {
-				return err
-			}
-			mailbox = m
-		}
-		old, refs = append(old, info.Key), append(refs, ref)
-	}
-	return flush()
-}
-
 // clean removes what the storage itself keeps of interrupted work.
 func (k *keeper) clean(ctx context.Context, region string) error {
 	cleaner, ok := storage.As[storage.Cleaner](k.regions.Stores[region])
@@ -406,55 +359,4 @@ func (k *keeper) probes(ctx context.Context, region string) error {
 	}
 	k.report.Remains += len(names)
 	return st.Delete(ctx, names...)
-}
-
-// maintainBatch bounds how many names a pass holds in memory.
-const maintainBatch = 20_000
-
-// index takes away index entries that lead to no message. They are sorted by caller, so a batch of them is held and checked mailbox by mailbox.
-func (k *keeper) index(ctx context.Context) error {
-	if len(k.blind) > 0 {
-		return nil
-	}
-	batch := map[string][]string{} // names by mailbox
-	n := 0
-	flush := func() error {
-		for mailbox, names := range batch {
-			committed, err := k.committed(ctx, mailbox)
-			if err != nil {
-				return err
-			}
-			var dead []string
-			for _, name := range names {
-				if e, err := k.space.ParseCallerEntry(name); err == nil && !committed[e.Ref] && !k.pending[e.Ref.ID] {
-					dead = append(dead, name)
-				}
-			}
-			if len(dead) > 0 {
-				if err := k.master.Delete(ctx, dead...); err != nil {
-					return err
-				}
-				k.report.Entries += len(dead)
-			}
-		}
-		clear(batch)
-		n = 0
-		return nil
-	}
-	for info, err := range storage.All(ctx, k.master, &storage.ListOptions{Prefix: k.space.Callers()}) {
-		if err != nil {
-			return err
-		}
-		e, err := k.space.ParseCallerEntry(info.Key)
-		if err != nil || k.age(info.Modified) < garbageAge {
-			continue
-		}
-		batch[e.Mailbox] = append(batch[e.Mailbox], info.Key)
-		if n++; n >= maintainBatch {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
 }

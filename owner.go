@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/storage"
@@ -167,10 +166,8 @@ func (s *Service) leaveOwner(ctx context.Context, box keys.Box, o Owner, before 
 	if err != nil {
 		return err
 	}
-	// An entry is the folder, the mailbox and a revision; no other mailbox's starts so.
-	prefix, _, _ := strings.Cut(box.OwnerEntry(folder, before), ",")
 	var names []string
-	for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: prefix + ",", KeysOnly: true}) {
+	for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: box.OwnerEntries(folder), KeysOnly: true}) {
 		if err != nil {
 			return err
 		}
@@ -187,21 +184,14 @@ func (s *Service) leaveOwner(ctx context.Context, box keys.Box, o Owner, before 
 // owners takes away entries that are a day old and of an owner that the settings do not name.
 func (k *keeper) owners(ctx context.Context) error {
 	var stale []string
-	for info, err := range storage.All(ctx, k.master, &storage.ListOptions{Prefix: k.space.Owners()}) {
+	for o, err := range k.oldOwners(ctx) {
 		if err != nil {
 			return err
 		}
-		e, err := k.space.ParseOwnerEntry(info.Key)
-		if err != nil || k.age(info.Modified) < garbageAge {
-			continue
-		}
-		set, rev, _, err := k.Service.mailbox(MailboxID(e.Mailbox)).currentSettings(ctx)
-		if err != nil && !errors.Is(err, ErrNoMailbox) {
+		if _, is, err := k.stale(ctx, o.OwnedEntry); err != nil {
 			return err
-		}
-		// An entry that is ahead of the settings was announced by somebody who gave up, or who is very slow; its revision may yet be written by another one.
-		if (err != nil || set.Owner != (Owner{OwnerKind(e.Kind), e.Owner})) && e.Revision.Less(rev) {
-			stale = append(stale, info.Key)
+		} else if is {
+			stale = append(stale, o.key)
 		}
 	}
 	if len(stale) == 0 {
@@ -209,4 +199,39 @@ func (k *keeper) owners(ctx context.Context) error {
 	}
 	k.report.Entries += len(stale)
 	return k.master.Delete(ctx, stale...)
+}
+
+// ownedKey is an entry of the index of owners and its name.
+type ownedKey struct {
+	keys.OwnedEntry
+	key string
+}
+
+// oldOwners yields the entries of the index of owners that are a day old.
+func (k *keeper) oldOwners(ctx context.Context) iter.Seq2[ownedKey, error] {
+	return func(yield func(ownedKey, error) bool) {
+		for info, err := range storage.All(ctx, k.master, &storage.ListOptions{Prefix: k.space.Owners()}) {
+			if err != nil {
+				yield(ownedKey{}, err)
+				return
+			}
+			e, err := k.space.ParseOwnerEntry(info.Key)
+			if err != nil || k.age(info.Modified) < garbageAge {
+				continue
+			}
+			if !yield(ownedKey{e, info.Key}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// stale reports whether the settings name another owner than the entry, and which revision does. An entry that is ahead of the settings was announced by
+// somebody who gave up, or who is very slow; its revision may yet be written by another one.
+func (k *keeper) stale(ctx context.Context, e keys.OwnedEntry) (keys.Revision, bool, error) {
+	set, rev, _, err := k.Service.mailbox(MailboxID(e.Mailbox)).currentSettings(ctx)
+	if err != nil && !errors.Is(err, ErrNoMailbox) {
+		return rev, false, err
+	}
+	return rev, (err != nil || set.Owner != (Owner{OwnerKind(e.Kind), e.Owner})) && e.Revision.Less(rev), nil
 }

@@ -110,7 +110,7 @@ func (p *private) Restrict(ctx context.Context, at privacy.Place, f keys.Forgett
 			forgets++
 		}
 	}
-	return st.committed && !st.gone && forgets == 1, nil
+	return st.remains() && !st.quarantine && forgets == 1, nil
 }
 
 func (p *private) Unrestrict(ctx context.Context, at privacy.Place, f keys.Forgetting) (bool, error) {
@@ -122,7 +122,7 @@ func (p *private) Unrestrict(ctx context.Context, at privacy.Place, f keys.Forge
 	if err != nil || !st.has(f.Mark()) {
 		return false, in(p.regions.Master, err)
 	}
-	shown := st.committed && !st.gone && !slices.ContainsFunc(st.marks, func(mark string) bool { return mark != f.Mark() && strings.HasPrefix(mark, keys.Forget) })
+	shown := st.remains() && !st.quarantine && !slices.ContainsFunc(st.marks, func(mark string) bool { return mark != f.Mark() && strings.HasPrefix(mark, keys.Forget) })
 	if err := p.master.Delete(ctx, box.Mark(at.Ref, f.Mark())); err != nil {
 		return shown, in(p.regions.Master, err)
 	}

@@ -164,12 +164,12 @@ func (m *mailbox) strip(ctx context.Context, box keys.Box, gen int) (bool, error
 	return true, m.svc.master.Delete(ctx, names...)
 }
 
-// empty erases the messages of a mailbox that was deleted. What is held or restricted by now stays until it is not.
+// empty erases the messages of a mailbox that was deleted, those in quarantine among them. What is held or restricted by now stays until it is not.
 func (m *mailbox) empty(ctx context.Context, box keys.Box, v *boxView) error {
 	errs := make([]error, len(v.stays))
 	m.svc.parallel(len(v.stays), func(i int) {
 		st := &v.stays[i]
-		if !st.visible() {
+		if !st.remains() || st.forget {
 			return
 		}
 		meta, err := m.svc.metadata(ctx, box, st.ref)

@@ -171,7 +171,7 @@ func (s *Service) drop(ctx context.Context, box keys.Box, ref keys.Ref) error {
 		return err
 	}
 	now, err := s.erase(ctx, box, ref, meta, func(now *stay) error {
-		if !now.read {
+		if !now.read || now.quarantine {
 			return ErrHeld
 		}
 		return notRestricted(now)

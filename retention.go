@@ -25,7 +25,7 @@ const day = 24 * time.Hour
 func (r Retention) due(st *stay, meta *metadata) (time.Time, Cause) {
 	var at time.Time
 	var why Cause
-	if !st.committed || st.forget || st.hold {
+	if !st.committed || st.forget || st.hold || st.quarantine {
 		return at, why
 	}
 	sooner := func(t time.Time, cause Cause) {

@@ -2,6 +2,7 @@ package voicemail
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,16 +27,24 @@ func readRevision[T any](ctx context.Context, s *Service, key string, rev keys.R
 	if v, ok := s.cache.get(key); ok {
 		return v.(*T), nil
 	}
-	doc, err := storage.ReadFile(ctx, s.master, key, settingsSize)
-	if err != nil {
-		return nil, err
-	}
-	set, err := decode(doc, rev)
+	set, err := loadRevision(ctx, s, key, rev, decode)
 	if err != nil {
 		return nil, err
 	}
 	s.cache.put(key, set)
 	return set, nil
+}
+
+// loadRevision is readRevision without the cache. What cannot be read is storage.ErrCorrupt.
+func loadRevision[T any](ctx context.Context, s *Service, key string, rev keys.Revision, decode func(doc []byte, rev keys.Revision) (*T, error)) (*T, error) {
+	doc, err := storage.ReadFile(ctx, s.master, key, settingsSize)
+	if errors.Is(err, storage.ErrInvalid) {
+		return nil, fmt.Errorf("%w: settings revision %d: %w", storage.ErrCorrupt, rev.Rev, err) // too long to be settings
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decode(doc, rev)
 }
 
 // writeRevision creates a revision of settings and reports whether it is ours.

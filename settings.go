@@ -90,6 +90,11 @@ func (s *Service) settings(ctx context.Context, box keys.Box, rev keys.Revision)
 	return readRevision(ctx, s, box.SettingsAt(rev), rev, decodeSettings)
 }
 
+// readSettings is settings without the cache. What cannot be read is storage.ErrCorrupt.
+func (s *Service) readSettings(ctx context.Context, box keys.Box, rev keys.Revision) (*Settings, error) {
+	return loadRevision(ctx, s, box.SettingsAt(rev), rev, decodeSettings)
+}
+
 // writeSettings creates a revision and reports whether it is ours. before is the owner of the revision before.
 func (s *Service) writeSettings(ctx context.Context, box keys.Box, rev keys.Revision, set *Settings, before Owner) (bool, error) {
 	if set.Owner != before && set.Owner != (Owner{}) {
@@ -152,7 +157,7 @@ func (m *mailbox) currentSettings(ctx context.Context) (*Settings, keys.Revision
 		return nil, keys.Revision{}, box, err
 	}
 	if !v.exists() {
-		return nil, keys.Revision{}, box, ErrNoMailbox
+		return nil, v.settings, box, ErrNoMailbox
 	}
 	set, err := m.svc.settings(ctx, box, v.settings)
 	return set, v.settings, box, err

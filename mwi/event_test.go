@@ -63,6 +63,8 @@ func TestEveryKindOfEventIsKnownToChangeTheCountsOrNot(t *testing.T) {
 		voicemail.EventRestricted:      one,
 		voicemail.EventUnrestricted:    one,
 		voicemail.EventErased:          one, // it was not counted any more, unless who restricted it died before it told
+		voicemail.EventQuarantined:     one,
+		voicemail.EventUnquarantined:   one,
 		voicemail.EventHeld:            none,
 		voicemail.EventReleased:        none,
 	}

@@ -276,6 +276,12 @@ func (s Space) ParseMedia(key string) (mailbox string, ref Ref, err error) {
 	return parseStay(key, s.Media())
 }
 
+// IsAudio reports whether the name of an audio object or a part is that of audio.
+func IsAudio(key string) bool {
+	_, name, _ := strings.Cut(key[strings.LastIndexByte(key, '/')+1:], ".")
+	return word(name)
+}
+
 // parseStay reads <folder><m>/<id>-<hop>.<anything>.
 func parseStay(key, folder string) (mailbox string, ref Ref, err error) {
 	bad := fmt.Errorf("%w: not the name of a message", ErrID)

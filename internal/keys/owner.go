@@ -19,8 +19,11 @@ func (s Space) Owner(kind, owner string) (string, error) {
 
 // OwnerEntry says that a revision of the mailbox's settings names the owner whose folder it is in. Revisions are never used twice, so neither is this name.
 func (b Box) OwnerEntry(folder string, r Revision) string {
-	return folder + b.esc + "," + r.digits()
+	return b.OwnerEntries(folder) + r.digits()
 }
+
+// OwnerEntries is the prefix of an owner's entries for the mailbox. No other mailbox's start so.
+func (b Box) OwnerEntries(folder string) string { return folder + b.esc + "," }
 
 // OwnedEntry is what an entry of the index of owners says.
 type OwnedEntry struct {

@@ -79,10 +79,12 @@ const (
 	Gone    = "gone-"    // + nonce
 	Hold    = "hold-"    // + hold
 	Move    = "move"
-	Read    = "read"
-	Trash   = "trash"
-	Urgent  = "urgent"
-	Meta    = "vm.json"
+	// Quarantine takes a damaged message out of sight.
+	Quarantine = "quarantine"
+	Read       = "read"
+	Trash      = "trash"
+	Urgent     = "urgent"
+	Meta       = "vm.json"
 )
 
 // ExpiresAt is the mark of a message that expires at t.

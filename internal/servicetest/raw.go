@@ -157,7 +157,7 @@ func (s *rawStay) has(mark string) bool {
 }
 
 func (s *rawStay) visible() bool {
-	return s.has(keys.Meta) && !s.has(keys.Gone) && !s.has(keys.Forget)
+	return s.has(keys.Meta) && !s.has(keys.Gone) && !s.has(keys.Forget) && !s.has(keys.Quarantine)
 }
 
 // rawBoxes reads every mailbox of the tenant off its names.

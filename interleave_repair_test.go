@@ -1,0 +1,254 @@
+package voicemail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genesys/voicemail/internal/interleave"
+	"github.com/genesys/voicemail/internal/keys"
+)
+
+// inspecting is a pass of Check or Repair as an operation. An error, and a finding that could not be mended, is its error.
+func inspecting(name string, mends bool) actor {
+	return actor{name: name, run: func(ctx context.Context, a *stage) (any, error) {
+		var found []Finding
+		for f, err := range a.svc.inspect(ctx, name, &CheckOptions{Audio: AudioDigest}, mends) {
+			if err != nil {
+				return nil, err
+			}
+			if mends && f.Err != nil && f.Action == ActionNone {
+				return nil, f.Err
+			}
+			found = append(found, f)
+		}
+		return found, nil
+	}}
+}
+
+func repairs() actor { return inspecting("repair", true) }
+
+// unfounded is a pass that must find nothing.
+func unfounded(op actor) actor {
+	run := op.run
+	op.run = func(ctx context.Context, a *stage) (any, error) {
+		found, err := run(ctx, a)
+		if err == nil && len(found.([]Finding)) > 0 {
+			err = fmt.Errorf("it finds %v, and nothing is wrong", found)
+		}
+		return nil, err
+	}
+	return op
+}
+
+// What is under way is no damage, and what is not damaged is not touched.
+func TestEveryInterleavingOfAPassBesideAnOperationFindsNothing(t *testing.T) {
+	for _, op := range actors() {
+		if op.leaves != nil || op.name == "forget" { // what they leave is damage, and the restriction has no record
+			continue
+		}
+		for _, pass := range []actor{inspecting("check", false), repairs()} {
+			if pass.name == "check" && op.name == "move there and back" {
+				continue
+			}
+			t.Run(pass.name+" and "+op.name, func(t *testing.T) {
+				t.Parallel()
+				interleave.Run(t, scenario(0, 0, unfounded(pass), op))
+			})
+		}
+	}
+}
+
+// wreck is what is damaged of x before a scenario begins.
+type wreck struct {
+	name string
+	do   func(ctx context.Context, svc *Service, box keys.Box, x *metadata) error
+	// mute: its recording is lost, so it ends in quarantine, unless it is deleted.
+	mute bool
+}
+
+func wrecks() []wreck {
+	lose := func(ctx context.Context, svc *Service, box keys.Box, x *metadata) error {
+		return svc.master.Delete(ctx, box.Audio(x.ref(), x.Ext))
+	}
+	return []wreck{
+		{name: "no index entry", do: func(ctx context.Context, svc *Service, box keys.Box, x *metadata) error {
+			entries, err := svc.entries(ctx, box, x)
+			if err != nil {
+				return err
+			}
+			return svc.master.Delete(ctx, entries...)
+		}},
+		{name: "no recording", mute: true, do: lose},
+		{name: "quarantine", mute: true, do: func(ctx context.Context, svc *Service, box keys.Box, x *metadata) error {
+			if err := lose(ctx, svc, box, x); err != nil {
+				return err
+			}
+			_, err := svc.createMark(ctx, box, x.ref(), keys.Quarantine)
+			return err
+		}},
+	}
+}
+
+// wrecked is a scenario that begins with a wreck. When it is over, the next passes and Maintain put the rest right.
+func wrecked(w wreck, crashes int, ops ...actor) interleave.Scenario {
+	sc := scenario(0, crashes, ops...)
+	for i := range sc.Ops { // x may not be found by its caller
+		sc.Ops[i].Prepare = func(ctx context.Context, world *interleave.World) error {
+			svc, err := testService(ctx, world.Store(""), world.Seed())
+			if err != nil {
+				return err
+			}
+			box, err := svc.box(boxA)
+			if err != nil {
+				return err
+			}
+			x, err := svc.metadata(ctx, box, keys.Ref{ID: string(msgX)})
+			world.Value = &stage{svc, svc.newMessage(box, x, stay{ref: keys.Ref{ID: string(msgX)}, committed: true})}
+			return err
+		}
+	}
+	setup := sc.Setup
+	sc.Setup = func(ctx context.Context, world *interleave.World) error {
+		if err := setup(ctx, world); err != nil {
+			return err
+		}
+		svc, err := testService(ctx, world.Store(""), 0)
+		if err != nil {
+			return err
+		}
+		box, err := svc.box(boxA)
+		if err != nil {
+			return err
+		}
+		x, err := svc.metadata(ctx, box, keys.Ref{ID: string(msgX)})
+		if err == nil {
+			err = w.do(ctx, svc, box, x)
+		}
+		return err
+	}
+	sc.Invariant = func(st *interleave.State) error { return w.check(st, ops) }
+	maintain := sc.Recover[0]
+	sc.Recover = []interleave.Op{maintain, {Name: "a pass after two days", Run: func(ctx context.Context, world *interleave.World) (any, error) {
+		svc, err := testService(ctx, world.Store(""), 97)
+		if err != nil {
+			return nil, err
+		}
+		time.Sleep(50 * time.Hour)
+		for range 2 {
+			if _, err := repairs().run(ctx, &stage{svc: svc}); err != nil {
+				return nil, err
+			}
+		}
+		return unfounded(inspecting("check", false)).run(ctx, &stage{svc: svc})
+	}}, maintain}
+	sc.Final = func(st *interleave.State) error { return w.final(st, ops) }
+	return sc
+}
+
+func acknowledged(state *interleave.State, ops []actor, name string) bool {
+	i := slices.IndexFunc(ops, func(op actor) bool { return op.name == name })
+	return i >= 0 && state.Results[i].Done && !state.Results[i].Crashed && state.Results[i].Err == nil
+}
+
+// deleted reports whether somebody was told that x is deleted.
+func deleted(state *interleave.State, ops []actor) bool {
+	return acknowledged(state, ops, "delete") || acknowledged(state, ops, "discard")
+}
+
+// check checks that x is there until somebody deletes it, and not afterwards.
+func (w wreck) check(state *interleave.State, ops []actor) error {
+	_, stays, _, err := survey(state.Stores[""])
+	if err != nil {
+		return err
+	}
+	for i, r := range state.Results[:len(ops)] {
+		if r.Done && !r.Crashed && r.Err != nil && !slices.ContainsFunc(ops[i].may, func(may error) bool { return errors.Is(r.Err, may) }) {
+			return fmt.Errorf("%s: %w", ops[i].name, r.Err)
+		}
+	}
+	there := slices.ContainsFunc(stays, func(s rawStay) bool { return s.committed && s.ref.ID == string(msgX) })
+	gone := deleted(state, ops) && !slices.ContainsFunc(ops, func(op actor) bool { return op.name == "move" })
+	switch takes := slices.ContainsFunc(ops, func(op actor) bool { return op.takes }); {
+	case gone && there:
+		return errors.New("x was deleted and is there")
+	case !takes && !there:
+		return errors.New("x is lost")
+	}
+	if acknowledged(state, ops, "deposit") && len(where(stays, msgY)) != 1 {
+		return errors.New("y was deposited and is not there")
+	}
+	return nil
+}
+
+// final checks that x is whole, or in quarantine, or gone with everything.
+func (w wreck) final(state *interleave.State, ops []actor) error {
+	if !w.mute {
+		return checkFinal(state, ops)
+	}
+	_, stays, names, err := survey(state.Stores[""])
+	if err != nil {
+		return err
+	}
+	standing := 0
+	for _, s := range stays {
+		if s.ref.ID != string(msgX) || !s.remains() {
+			continue
+		}
+		if standing++; !s.quarantine {
+			return fmt.Errorf("x can be seen in %s and not heard", s.mailbox)
+		}
+	}
+	if standing > 1 {
+		return errors.New("x is there twice")
+	}
+	for name := range names {
+		if standing == 0 && strings.Contains(name, string(msgX)) && !strings.Contains(name, "/gone/") {
+			return fmt.Errorf("x is not there, and %s is left", name)
+		}
+	}
+	return nil
+}
+
+func TestEveryInterleavingOfARepairMendsAndLosesNothing(t *testing.T) {
+	damaged := func(op actor) actor {
+		op.may = append(slices.Clone(op.may), ErrDamaged, ErrNotFound)
+		return op
+	}
+	release := actor{name: "release", may: []error{ErrNotFound}, run: func(ctx context.Context, a *stage) (any, error) {
+		return nil, a.svc.ReleaseFromQuarantine(ctx, boxA, msgX)
+	}}
+	discard := actor{name: "discard", takes: true, may: []error{ErrNotFound}, run: func(ctx context.Context, a *stage) (any, error) {
+		return nil, a.svc.DeleteFromQuarantine(ctx, boxA, msgX)
+	}}
+	again := repairs()
+	again.name = "repair too"
+	for _, w := range wrecks() {
+		for _, crashes := range []int{0, 1} {
+			others := []actor{again, named("deposit"), named("mark read"), named("delete"), named("move"), named("copy")}
+			if w.name == "quarantine" {
+				others = []actor{again, release, discard}
+			}
+			for _, op := range others {
+				if crashes > 0 && (op.name == "deposit" || op.name == "mark read") {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s, %s, %d crashes", w.name, op.name, crashes), func(t *testing.T) {
+					t.Parallel()
+					report := interleave.Run(t, wrecked(w, crashes, repairs(), damaged(op)))
+					t.Logf("%d schedules, %d states", report.Schedules, report.States)
+				})
+			}
+		}
+		if w.name == "quarantine" {
+			t.Run("quarantine, release and discard", func(t *testing.T) {
+				t.Parallel()
+				interleave.Run(t, wrecked(w, 1, release, discard))
+			})
+		}
+	}
+}
