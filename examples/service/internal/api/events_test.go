@@ -36,7 +36,7 @@ type listener struct {
 }
 
 // patience bounds what a test waits for.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func (w *world) listen(secret, path string, header ...string) *listener {
 	w.t.Helper()

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -85,6 +86,7 @@ type setup struct {
 	serve serve.Options
 	limit voicemail.Limits
 	watch time.Duration
+	gap   time.Duration // of the Publisher; default 10 ms
 }
 
 func newWorld(t *testing.T, s setup) *world {
@@ -95,7 +97,7 @@ func newWorld(t *testing.T, s setup) *world {
 	logger := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.tenants = tenants.New(w.regions, tenants.Options{
 		Directory: tenants.Fixed{"cc-1": "one", "cc-2": "two"}, Logger: logger, Watch: s.watch,
-		Service: voicemail.Options{Logger: logger, Limits: s.limit}, Lamps: mwi.Options{Gap: 10 * time.Millisecond, Logger: logger},
+		Service: voicemail.Options{Logger: logger, Limits: s.limit}, Lamps: mwi.Options{Gap: cmp.Or(s.gap, 10*time.Millisecond), Logger: logger},
 	})
 	s.serve.Logger = logger
 	server := serve.New(s.serve)
