@@ -42,7 +42,7 @@ func (o *output) String() string {
 }
 
 // start runs the service until stop is called, which returns what it printed.
-func start(t *testing.T, args ...string) (url string, stop func() string) {
+func start(t testing.TB, args ...string) (url string, stop func() string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out := &output{}

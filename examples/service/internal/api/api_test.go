@@ -48,8 +48,17 @@ func TestEveryOperationDoesWhatTheDocumentSays(t *testing.T) {
 	assert.Equal(t, http.StatusOK, w.post("secret-agent7", "/voicemail/v1/search", `{"caller": "`+caller+`"}`).status)
 	assert.Equal(t, http.StatusOK, w.post("secret-agent7", path+"/copies", `{"to": ["5002"]}`).status)
 	assert.Equal(t, http.StatusCreated, w.post("secret-agent7", "/voicemail/v1/tickets", `{"path": "`+m.Recording+`"}`).status)
+	assert.Equal(t, http.StatusCreated, w.upload("secret-agent7", "POST", path+"/parts/note", "text/plain", "call back").status)
+	assert.Equal(t, http.StatusOK, w.get("secret-agent7", path+"/parts").status)
+	assert.Equal(t, http.StatusOK, w.get("secret-agent7", path+"/parts/note/1").status)
 	assert.Equal(t, http.StatusNoContent, w.post("secret-agent7", path+"/move", `{"to": "6001"}`).status)
 	assert.Equal(t, http.StatusNoContent, w.delete("secret-agent7", boxes+"/6001/messages/"+m.ID).status)
+	greeting := boxes + "/5001/greetings/busy"
+	assert.Equal(t, http.StatusOK, w.upload("secret-agent7", "PUT", greeting, "audio/wav", string(wav(80))).status)
+	assert.Equal(t, http.StatusOK, w.get("secret-switch", boxes+"/5001/greetings").status)
+	assert.Equal(t, http.StatusOK, w.get("secret-switch", boxes+"/5001/greeting?situation=busy").status)
+	assert.Equal(t, http.StatusOK, w.get("secret-switch", greeting+"/recording").status)
+	assert.Equal(t, http.StatusNoContent, w.delete("secret-agent7", greeting).status)
 	assert.Equal(t, []string{"streamEvents"}, w.checked.Unseen(), "which has tests of its own")
 }
 

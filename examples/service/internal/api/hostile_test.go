@@ -208,6 +208,43 @@ func TestMailboxesThatTakeNothingSaySo(t *testing.T) {
 	w.refuse([]attempt{{"a message that is gone", "secret-switch", "POST", "6001/messages", asForm, upload(`message={"id": "`+m.ID+`"}`, audio), 410, "message-gone"}})
 }
 
+func TestBadGreetingsAndPartsAreRefusedAndChangeNothing(t *testing.T) {
+	w := newWorld(t, setup{limit: voicemail.Limits{GreetingBytes: 1000}})
+	m := w.left("5001")
+	msg := "5001/messages/" + m.ID
+	audio := string(wav(80))
+	bad := func(name, method, path, contentType, body string) attempt {
+		return attempt{name, "", method, path, contentType, body, 400, "invalid-request"}
+	}
+	w.refuse([]attempt{
+		bad("a greeting of another kind", "PUT", "5001/greetings/funny", "audio/wav", audio),
+		bad("an empty greeting", "PUT", "5001/greetings/busy", "audio/wav", ""),
+		bad("a greeting that has expired", "PUT", "5001/greetings/temporary?expires=2020-01-01T00:00:00Z", "audio/wav", audio),
+		bad("a greeting that cannot expire", "PUT", "5001/greetings/busy?expires=2100-01-01T00:00:00Z", "audio/wav", audio),
+		bad("another situation", "GET", "5001/greeting?situation=asleep", "", ""),
+		bad("no greeting of another kind to delete", "DELETE", "5001/greetings/funny", "", ""),
+		{"a greeting that is too long", "", "PUT", "5001/greetings/busy", "audio/wav", string(wav(1000)), 413, "too-large"},
+		{"a greeting in writing", "", "PUT", "5001/greetings/busy", "text/plain", "hello", 415, "unsupported-media-type"},
+		{"a greeting of no type", "", "PUT", "5001/greetings/busy", "", audio, 415, "unsupported-media-type"},
+		{"the switch sets no greeting", "secret-switch", "PUT", "5001/greetings/busy", "audio/wav", audio, 404, "mailbox-not-found"},
+		{"a colleague sets no greeting", "secret-agent8", "PUT", "5001/greetings/busy", "audio/wav", audio, 404, "mailbox-not-found"},
+		{"a colleague hears no greeting", "secret-agent8", "GET", "5001/greetings", "", "", 404, "mailbox-not-found"},
+		{"no greeting to play", "", "GET", "5001/greeting", "", "", 404, "greeting-not-found"},
+		{"no greeting to hear", "", "GET", "5001/greetings/busy/recording", "", "", 404, "greeting-not-found"},
+		{"no greeting to delete", "", "DELETE", "5001/greetings/busy", "", "", 404, "greeting-not-found"},
+		bad("a part of another kind", "POST", msg+"/parts/secret", "text/plain", "x"),
+		bad("a transcript that is spoken", "POST", msg+"/parts/transcript", "audio/wav", audio+"\xff"),
+		bad("a note that is no text", "POST", msg+"/parts/note", "text/plain", "\xff"),
+		bad("a note in HTML", "POST", msg+"/parts/note", "text/html", "<script>"),
+		{"a note of no type", "", "POST", msg + "/parts/note", "", "x", 415, "unsupported-media-type"},
+		{"a note that is too long", "", "POST", msg + "/parts/note", "text/plain", strings.Repeat("x", 1<<20+1), 413, "too-large"},
+		{"a note on nothing", "", "POST", "5001/messages/" + string(voicemail.NewMessageID(time.Now())) + "/parts/note", "text/plain", "x", 404, "message-not-found"},
+		{"a part that is not there", "", "GET", msg + "/parts/note/1", "", "", 404, "part-not-found"},
+		{"a part that cannot be", "", "GET", msg + "/parts/note/-1", "", "", 404, "part-not-found"},
+		{"the switch reads no part", "secret-switch", "GET", msg + "/parts", "", "", 404, "mailbox-not-found"},
+	})
+}
+
 func TestProvisioningIsAnAdministrators(t *testing.T) {
 	w := newWorld(t, setup{})
 	bad := func(name, method, path, contentType, body string) attempt {
@@ -236,7 +273,8 @@ func TestCredentialsOfNobodyOpenNothing(t *testing.T) {
 	w := newWorld(t, setup{})
 	m := w.left("5001")
 	before := w.names()
-	calls := []struct{ method, path, contentType, body string }{
+	type request struct{ method, path, contentType, body string }
+	calls := []request{
 		{"GET", "/voicemail/v1/me", "", ""}, {"GET", boxes, "", ""}, {"GET", events, "", ""}, {"POST", "/voicemail/v1/search", asJSON, `{"caller": "1"}`},
 		{"POST", "/voicemail/v1/tickets", asJSON, `{"path": "` + events + `"}`}, {"POST", boxes, asJSON, `{"id": "x"}`},
 		{"GET", boxes + "/5001", "", ""}, {"PATCH", boxes + "/5001", asPatch, `{}`}, {"DELETE", boxes + "/5001", "", ""},
@@ -244,6 +282,12 @@ func TestCredentialsOfNobodyOpenNothing(t *testing.T) {
 		{"GET", boxes + "/5001/messages/" + m.ID, "", ""}, {"PATCH", boxes + "/5001/messages/" + m.ID, asPatch, `{"read": true}`},
 		{"DELETE", boxes + "/5001/messages/" + m.ID, "", ""}, {"GET", m.Recording, "", ""},
 		{"POST", boxes + "/5001/messages/" + m.ID + "/copies", asJSON, `{"to": ["6001"]}`}, {"POST", boxes + "/5001/messages/" + m.ID + "/move", asJSON, `{"to": "6001"}`},
+	}
+	for _, c := range [][3]string{
+		{"GET", "/greetings"}, {"GET", "/greeting"}, {"PUT", "/greetings/busy", "audio/wav"}, {"DELETE", "/greetings/busy"}, {"GET", "/greetings/busy/recording"},
+		{"GET", "/messages/" + m.ID + "/parts"}, {"POST", "/messages/" + m.ID + "/parts/note", "text/plain"}, {"GET", "/messages/" + m.ID + "/parts/note/1"},
+	} {
+		calls = append(calls, request{c[0], boxes + "/5001" + c[1], c[2], ""})
 	}
 	secured := 0
 	for _, op := range api.Operations() {

@@ -33,7 +33,7 @@ func (c *call) getMe() error {
 // ticketFor is how long a ticket is good. It is asked for anew when a page plays or listens for longer.
 const ticketFor = 5 * time.Minute
 
-// createTicket gives out a URL that plays a recording, or streams events, without a header.
+// createTicket gives out a URL that plays a recording, shows a part, or streams events, without a header.
 func (c *call) createTicket() error {
 	var doc struct {
 		Path string `json:"path"`
@@ -42,7 +42,7 @@ func (c *call) createTicket() error {
 		return err
 	}
 	if !c.takesTickets(doc.Path) {
-		return badRequest("path is that of a recording or of the events, as the service gives it, without a query")
+		return badRequest("path is that of a recording, a part or the events, as the service gives it, without a query")
 	}
 	ticket, until, err := c.opts.Tickets.Issue(c.who, doc.Path, ticketFor)
 	if err != nil {

@@ -23,6 +23,8 @@ const (
 	tooManyMailboxes = "too-many-mailboxes"
 	messageHeld      = "message-held"
 	messageGone      = "message-gone"
+	partNotFound     = "part-not-found"
+	greetingNotFound = "greeting-not-found"
 	messageDamaged   = "message-damaged"
 	conflict         = "conflict"
 	tooSlow          = "too-slow"
@@ -38,6 +40,7 @@ var known = []struct {
 }{
 	{voicemail.ErrNotFound, http.StatusNotFound, messageNotFound, "There is no such message in this mailbox", ""},
 	{voicemail.ErrNoMailbox, http.StatusNotFound, mailboxNotFound, "There is no such mailbox", ""},
+	{voicemail.ErrNoGreeting, http.StatusNotFound, greetingNotFound, "There is no such greeting", ""},
 	{voicemail.ErrMailboxExists, http.StatusConflict, mailboxExists, "There is a mailbox of this ID", ""},
 	{voicemail.ErrDisabled, http.StatusConflict, mailboxDisabled, "The mailbox takes no messages", ""},
 	{voicemail.ErrMailboxFull, http.StatusConflict, mailboxFull, "The mailbox is full", "it takes messages again when some were deleted"},
@@ -45,7 +48,7 @@ var known = []struct {
 	{voicemail.ErrHeld, http.StatusConflict, messageHeld, "A hold keeps the message", "it can be neither deleted nor moved"},
 	{voicemail.ErrGone, http.StatusGone, messageGone, "The message of this ID was deleted or moved away", "it is not taken again"},
 	{voicemail.ErrConflict, http.StatusConflict, conflict, "Somebody else is at it, or the ID is that of another message", "look again, then repeat"},
-	{voicemail.ErrTooLarge, http.StatusRequestEntityTooLarge, problem.TooLarge, "The recording is longer than is taken", ""},
+	{voicemail.ErrTooLarge, http.StatusRequestEntityTooLarge, problem.TooLarge, "What was sent is longer than is taken", ""},
 	{voicemail.ErrEmpty, http.StatusBadRequest, problem.InvalidRequest, "The recording has no bytes", ""},
 	{voicemail.ErrDamaged, http.StatusInternalServerError, messageDamaged, "What is stored of the message is not what was deposited", ""},
 }

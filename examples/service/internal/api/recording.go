@@ -1,25 +1,9 @@
 package api
 
-import (
-	"net/http"
-	"strings"
-
-	"github.com/genesys/voicemail"
-)
-
-// extensions are the file names' endings by which systems know the formats.
-var extensions = map[string]string{
-	"audio/wav": ".wav", "audio/mpeg": ".mp3", "audio/ogg": ".ogg", "audio/flac": ".flac", "audio/mp4": ".m4a", "audio/amr": ".amr", "audio/webm": ".webm",
-	"audio/basic": ".au", "audio/gsm": ".gsm",
-}
-
-// getRecording plays the message: all of it, or the one range that is asked for.
+// getRecording plays the message.
 func (c *call) getRecording() error {
 	q := c.query()
-	disposition := "inline"
-	if q.bool("download") {
-		disposition = "attachment"
-	}
+	disposition := q.disposition()
 	if err := q.end(); err != nil {
 		return err
 	}
@@ -33,23 +17,6 @@ func (c *call) getRecording() error {
 	}
 	defer audio.Close()
 	e := m.Envelope()
-	h := c.w.Header()
-	h.Set("Content-Type", playable(e))
-	h.Set("Content-Disposition", disposition+`; filename="`+string(m.ID())+extensions[e.ContentType]+`"`)
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Cache-Control", "private, no-store")
-	h.Set("Etag", `"`+e.SHA256+`"`)
-	if strings.Contains(c.r.Header.Get("Range"), ",") {
-		c.r.Header.Del("Range") // each range costs a look and a request of the storage, and no player asks for several at once
-	}
-	http.ServeContent(c.w, c.r, "", e.ReceivedAt, audio)
+	c.play(content{audio, string(m.ID()), e.ContentType, e.SHA256, e.ReceivedAt}, disposition)
 	return nil
-}
-
-// playable is the media type of the recording. It is what the library read off the content, so what is no audio is not called so.
-func playable(e voicemail.Envelope) string {
-	if strings.HasPrefix(e.ContentType, "audio/") {
-		return e.ContentType
-	}
-	return "application/octet-stream"
 }

@@ -47,6 +47,12 @@ func routes() []route {
 		{"PATCH", mailboxPath, "updateMailbox", identified, (*call).updateMailbox},
 		{"DELETE", mailboxPath, "deleteMailbox", identified, (*call).deleteMailbox},
 
+		{"GET", mailboxPath + "/greetings", "listGreetings", identified, (*call).listGreetings},
+		{"GET", mailboxPath + "/greeting", "chooseGreeting", identified, (*call).chooseGreeting},
+		{"PUT", mailboxPath + "/greetings/{kind}", "setGreeting", identified, (*call).setGreeting},
+		{"DELETE", mailboxPath + "/greetings/{kind}", "deleteGreeting", identified, (*call).deleteGreeting},
+		{"GET", mailboxPath + "/greetings/{kind}/recording", "getGreeting", ticketed, (*call).getGreeting},
+
 		{"GET", mailboxPath + "/messages", "listMessages", identified, (*call).listMessages},
 		{"POST", mailboxPath + "/messages", "depositMessage", identified, (*call).depositMessage},
 		{"GET", messagePath, "getMessage", identified, (*call).getMessage},
@@ -54,6 +60,9 @@ func routes() []route {
 		{"DELETE", messagePath, "deleteMessage", identified, (*call).deleteMessage},
 		{"GET", messagePath + "/recording", "getRecording", ticketed, (*call).getRecording},
 		{"POST", messagePath + "/copies", "copyMessage", identified, (*call).copyMessage},
+		{"GET", messagePath + "/parts", "listParts", identified, (*call).listParts},
+		{"POST", messagePath + "/parts/{kind}", "addPart", identified, (*call).addPart},
+		{"GET", messagePath + "/parts/{kind}/{revision}", "getPart", ticketed, (*call).getPart},
 		{"POST", messagePath + "/move", "moveMessage", identified, (*call).moveMessage},
 	}
 }

@@ -230,6 +230,12 @@ func (w *world) patch(secret, path, body string) reply {
 	return w.do(w.http, secret, http.MethodPatch, path, "application/merge-patch+json", strings.NewReader(body))
 }
 
+// upload sends a body that is stored as it is.
+func (w *world) upload(secret, method, path, contentType, body string) reply {
+	w.t.Helper()
+	return w.do(w.http, secret, method, path, contentType, strings.NewReader(body))
+}
+
 func (w *world) delete(secret, path string) reply {
 	w.t.Helper()
 	return w.do(w.http, secret, http.MethodDelete, path, "", nil)
