@@ -73,15 +73,6 @@ func (p *private) Alone(ctx context.Context, region string) (bool, error) {
 	return true, nil
 }
 
-func (p *private) Look(ctx context.Context, at privacy.Place) (privacy.Stay, error) {
-	box, err := p.box(MailboxID(at.Mailbox))
-	if err != nil {
-		return privacy.Stay{}, err
-	}
-	st, err := p.look(ctx, box, at.Ref)
-	return st.public(), in(p.regions.Master, err)
-}
-
 func (st *stay) public() privacy.Stay {
 	s := privacy.Stay{Committed: st.committed, Gone: st.gone, Held: st.hold, Visible: st.visible()}
 	for _, mark := range st.marks {

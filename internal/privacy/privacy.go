@@ -126,8 +126,6 @@ type Ops[Envelope, State any] interface {
 	// Alone reports whether a region's storage has no other tenant.
 	Alone(ctx context.Context, region string) (bool, error)
 
-	// Look lists the names of a stay.
-	Look(ctx context.Context, p Place) (Stay, error)
 	// Restrict hides the stay, and reports whether it could be seen until then.
 	Restrict(ctx context.Context, p Place, f keys.Forgetting) (bool, error)
 	// Unrestrict takes f's restriction away, and reports whether it was there and the stay can be seen now; beside an error, whether that may be so.
