@@ -324,7 +324,7 @@ func TestCostsAreKept(t *testing.T) {
 				s.message()
 			}
 			return func() { _, err := s.svc.Maintain(s.t.Context()); s.ok(err) }
-		}, cost{list: 10, trips: 10}, "pending deposits, the tenant's settings, mailboxes, each of the two, audio, probes, index, owners, greetings"},
+		}, cost{list: 11, trips: 11}, "pending deposits, the tenant's settings, mailboxes, each of the two, audio, probes, index, owners, greetings, PINs"},
 		{"maintain under retention", func(s *shop) func() {
 			_, err := s.svc.UpdateSettings(s.t.Context(), func(t *voicemail.TenantSettings) error { t.Retention.Days = 7; return nil })
 			s.ok(err)
@@ -333,7 +333,7 @@ func TestCostsAreKept(t *testing.T) {
 			}
 			time.Sleep(72 * time.Hour)
 			return func() { _, err := s.svc.Maintain(s.t.Context()); s.ok(err) }
-		}, cost{list: 12, open: 2, trips: 14}, "the settings of the tenant and of the mailbox; what is young is not opened. It is listed for its audio, and for its index entries"},
+		}, cost{list: 13, open: 2, trips: 15}, "the settings of the tenant and of the mailbox; what is young is not opened. It is listed for its audio, and for its index entries"},
 		{"deposit into a full mailbox that drops", func(s *shop) func() {
 			s.ok(s.message().MarkRead(s.t.Context()))
 			_, err := s.box.UpdateSettings(s.t.Context(), func(set *voicemail.Settings) error {

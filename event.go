@@ -36,6 +36,10 @@ const (
 	EventUnquarantined   EventKind = "unquarantined" // that was taken back
 	EventHeld            EventKind = "held"
 	EventReleased        EventKind = "released"
+	EventPINSet          EventKind = "pin-set"      // by an administrator or by who knew the old one; see package access
+	EventPINCleared      EventKind = "pin-cleared"  // the mailbox has the default PIN, or none
+	EventPINLocked       EventKind = "pin-locked"   // after too many wrong PINs
+	EventPINUnlocked     EventKind = "pin-unlocked" // by an administrator, before its time
 )
 
 // Event tells of a change that this process made. It is sent after the change can be seen by everybody, so whoever counts or lists on it sees

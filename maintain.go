@@ -33,6 +33,8 @@ type MaintainReport struct {
 	Greetings int
 	// Revisions of settings that were superseded for a day were taken away.
 	Revisions int
+	// Access are the names of package access that were taken away: PINs that were superseded for a day, tries that count no more, and what deleted mailboxes left.
+	Access int
 }
 
 // Maintain goes over the tenant once: it deletes the messages that have expired or that [Retention] does not keep, finishes deletions and moves that a crash left half done, and takes away what
@@ -65,6 +67,7 @@ func (s *Service) Maintain(ctx context.Context) (MaintainReport, error) {
 	k.failed("", k.index(ctx))
 	k.failed("", k.owners(ctx))
 	k.failed("", k.greetings(ctx))
+	k.failed("", k.access(ctx))
 	k.failed("", ctx.Err())
 	return k.report, errors.Join(k.errs...)
 }

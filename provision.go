@@ -78,7 +78,7 @@ func (m *mailbox) inherits(ctx context.Context, box keys.Box, deleted keys.Revis
 	return nil
 }
 
-// DeleteMailbox deletes a mailbox with all messages and greetings in it, for good. While one of them is held or restricted by a forget request it is refused with ErrHeld, and nothing changes; one that
+// DeleteMailbox deletes a mailbox with all messages and greetings in it and its PIN, for good. While one of them is held or restricted by a forget request it is refused with ErrHeld, and nothing changes; one that
 // gets held or restricted at the same moment may be in a deleted mailbox then, where it stays until it is not. From its return on there is no such mailbox; a DeleteMailbox that
 // failed half way is finished by another one, or by Maintain. It returns ErrNoMailbox if there is none.
 func (s *Service) DeleteMailbox(ctx context.Context, id MailboxID) error {

@@ -67,6 +67,10 @@ func TestEveryKindOfEventIsKnownToChangeTheCountsOrNot(t *testing.T) {
 		voicemail.EventUnquarantined:   one,
 		voicemail.EventHeld:            none,
 		voicemail.EventReleased:        none,
+		voicemail.EventPINSet:          none,
+		voicemail.EventPINCleared:      none,
+		voicemail.EventPINLocked:       none,
+		voicemail.EventPINUnlocked:     none,
 	}
 	kinds := declaredKinds(t)
 	require.NotEmpty(t, kinds)

@@ -46,7 +46,8 @@ func touched(ev voicemail.Event) []voicemail.MailboxID {
 	switch ev.Kind {
 	case voicemail.EventPending, // in no mailbox yet
 		voicemail.EventTenantChanged,
-		voicemail.EventGreetingSet, voicemail.EventGreetingDeleted, voicemail.EventExpirySet, voicemail.EventPartAdded, voicemail.EventHeld, voicemail.EventReleased:
+		voicemail.EventGreetingSet, voicemail.EventGreetingDeleted, voicemail.EventExpirySet, voicemail.EventPartAdded, voicemail.EventHeld, voicemail.EventReleased,
+		voicemail.EventPINSet, voicemail.EventPINCleared, voicemail.EventPINLocked, voicemail.EventPINUnlocked:
 		return nil
 	case voicemail.EventCopied: // From is as it was
 		return []voicemail.MailboxID{ev.Mailbox}

@@ -21,6 +21,11 @@ func TestTheModuleLinksWhatItMayOnly(t *testing.T) {
 			Why:  "an application that keeps its voicemail on a volume must not pay for a cloud's SDK, in size or in security updates",
 		},
 		Rule{
+			Packages: []string{module + "/access"},
+			Only:     []string{module + "/...", "golang.org/x/crypto/argon2", "golang.org/x/crypto/blake2b", "golang.org/x/sys/cpu", "github.com/google/uuid"},
+			Why:      "who verifies PINs pays for the hash, and for nothing else",
+		},
+		Rule{
 			Packages: []string{module + "/..."},
 			Except:   []string{module + "/storage/storagetest", module + "/internal/servicetest", module + "/internal/gdprtest"}, // which are for tests
 			Forbid:   []string{"github.com/stretchr/...", "go.uber.org/goleak/...", "pgregory.net/rapid/..."},
@@ -39,11 +44,11 @@ func TestTheModuleLinksWhatItMayOnly(t *testing.T) {
 		},
 		Rule{
 			Packages: []string{module},
-			Forbid:   []string{module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/..."},
-			Why:      "imports run one way: notification, erasure and migration stand on the mailboxes, which do without them",
+			Forbid:   []string{module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/...", module + "/access/..."},
+			Why:      "imports run one way: notification, erasure, migration and PINs stand on the mailboxes, which do without them",
 		},
 		Rule{
-			Packages: []string{module, module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/..."},
+			Packages: []string{module, module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/...", module + "/access/..."},
 			Forbid: []string{
 				module + "/storage/pvstore/...", module + "/storage/memstore/...", module + "/storage/faultstore/...",
 				module + "/storage/blobstore/...", module + "/storage/s3store/...", module + "/storage/storagetest/...",

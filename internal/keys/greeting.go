@@ -69,7 +69,7 @@ func (s Space) ParseGreeting(key string) (GreetingName, error) {
 }
 
 // Belongings are the folders, beside its own, of what belongs to one life of the mailbox. BelongsTo reads their names.
-func (b Box) Belongings() []string { return []string{b.Greetings()} }
+func (b Box) Belongings() []string { return []string{b.Greetings(), b.Access()} }
 
 // BelongsTo returns the generation in a name <word>-<gen>-… of a folder of Box.Belongings.
 func BelongsTo(name string) (gen int, ok bool) {

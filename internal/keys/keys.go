@@ -17,6 +17,7 @@
 //	v1/<t>/gone/<yyyymm>/<id>                         tombstones
 //	v1/<t>/owner/<user|group>/<owner>/<m>,<gen>-<rev> the mailboxes of an owner
 //	v1/<t>/pending/<id>                               deposits that wait for the master region
+//	v1/<t>/access/<m>/...                             PINs and how often they were tried, see Access
 //	v1/<t>/probe/<nonce>                              whether a region can be used, now
 //	v1/<t>/gdpr/...                                   data-protection requests, see Case
 package keys

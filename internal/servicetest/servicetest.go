@@ -82,7 +82,7 @@ func rules() []rule {
 		mailboxRules(), settingsRules(), depositRules(), recordingRules(), retryRules(), countRules(), listRules(), messageRules(), playbackRules(),
 		markRules(), expiryRules(), deleteRules(), copyRules(), moveRules(), findRules(), tenantRules(), maintainRules(), eventRules(), openRules(), regionRules(),
 		pendingRules(), syncRules(), outageRules(), retireRules(), ownerRules(), greetingRules(), tenantSettingsRules(), retentionRules(), quotaRules(), partRules(),
-		damageRules(), checkRules(), quarantineRules(),
+		damageRules(), checkRules(), quarantineRules(), accessRules(),
 	} {
 		all = append(all, some...)
 	}
