@@ -214,6 +214,10 @@ func TestCostsAreKept(t *testing.T) {
 		{"mark read", on(read), cost{create: 1, list: 1, trips: 1}, "beside each other"},
 		{"trash", on(trash), cost{create: 1, list: 1, trips: 1}, "likewise"},
 		{"set urgent", on(urgent(true)), cost{create: 1, list: 1, trips: 1}, "likewise"},
+		{"mark read by somebody", on(func(ctx context.Context, m voicemail.Message) error { return m.MarkReadBy(ctx, "ann") }),
+			cost{create: 1, list: 1, trips: 1}, "who is in the mark"},
+		{"first reader", off(read, func(ctx context.Context, m voicemail.Message) error { _, err := m.FirstReader(ctx); return err }),
+			cost{open: 1, list: 1, trips: 1}, "beside each other"},
 		{"mark read again", off(read, read), cost{create: 1, list: 1, trips: 1}, "no change costs the same"},
 		{"mark unread", off(read, func(ctx context.Context, m voicemail.Message) error { return m.MarkUnread(ctx) }),
 			cost{list: 1, delete: 1, trips: 2}, "a removal cannot be taken back, so the look is first"},
@@ -277,6 +281,12 @@ func TestCostsAreKept(t *testing.T) {
 			_, err := m.CopyTo(ctx, "Sales", nil)
 			return err
 		}), cost{create: 4, list: 4, open: 2, trips: 6}, "beside the audio"},
+		{"move what was read", off(read, func(ctx context.Context, m voicemail.Message) error { _, err := m.MoveTo(ctx, "Sales"); return err }),
+			cost{create: 6, list: 7, open: 2, delete: 3, trips: 17}, "who read it goes along"},
+		{"copy with a comment", on(func(ctx context.Context, m voicemail.Message) error {
+			_, err := m.CopyTo(ctx, "Sales", &voicemail.CopyOptions{Note: "for you"})
+			return err
+		}), cost{create: 4, list: 4, open: 1, trips: 6}, "beside the audio"},
 		{"move with a part", off(note, func(ctx context.Context, m voicemail.Message) error { _, err := m.MoveTo(ctx, "Sales"); return err }),
 			cost{create: 6, list: 7, open: 2, delete: 3, trips: 15}, "likewise"},
 

@@ -36,6 +36,8 @@ type DepositOptions struct {
 	// Duration is how long the recording is, for formats of which that is not measured.
 	Duration time.Duration
 
+	// Private: the message stays in its mailbox: it is neither copied nor moved to another one.
+	Private bool
 	// Urgent: the message is counted as urgent from the start.
 	Urgent bool
 	// Read, Trashed: the message was heard, or is in the trash, from the start. They are for imports of what another system took; a retry does not set them again.
@@ -172,7 +174,7 @@ func (d *deposit) prepare(ctx context.Context) error {
 	d.meta = metadata{
 		Version: metadataVersion, ID: d.opts.ID, Mailbox: d.m.id, CallID: d.opts.CallID, ReceivedAt: received, Region: s.regions.Local,
 		Caller: s.identify(d.opts.Caller), Called: newPartyDoc(d.opts.Called), Redirecting: newPartyDoc(d.opts.Redirecting),
-		Attributes: maps.Clone(d.opts.Attributes),
+		Attributes: maps.Clone(d.opts.Attributes), Private: d.opts.Private,
 	}
 	l := s.opts.Limits
 	d.audio = spool.New(l.SpoolDir, l.SpoolMemory, l.AudioBytes)

@@ -42,6 +42,8 @@ type Envelope struct {
 	// Region is where the recording lies.
 	Region string
 
+	// Private: the message stays in its mailbox.
+	Private bool
 	// Attributes are the application's own. They are not protected from being printed: no place for personal data.
 	Attributes map[string]string
 	// CopiedFrom is the message that this one is a copy of; nil if it is none.
@@ -79,6 +81,7 @@ type metadata struct {
 	Ext         string            `json:"ext"`
 	SHA256      string            `json:"sha256"`
 	Region      string            `json:"region"`
+	Private     bool              `json:"private,omitempty"`
 	Attributes  map[string]string `json:"attributes,omitempty"`
 	CopiedFrom  *Origin           `json:"copiedFrom,omitempty"`
 
@@ -169,7 +172,7 @@ func (d *metadata) envelope() Envelope {
 	e := Envelope{
 		ID: d.ID, Mailbox: d.Mailbox, Caller: d.Caller.callerID(), Called: d.Called.callerID(), Redirecting: d.Redirecting.callerID(), CallID: d.CallID,
 		ReceivedAt: d.ReceivedAt, Duration: time.Duration(d.DurationMS) * time.Millisecond, DurationMeasured: d.Measured,
-		Size: d.Size, ContentType: d.ContentType, SHA256: d.SHA256, Region: d.Region, CopiedFrom: d.CopiedFrom,
+		Size: d.Size, ContentType: d.ContentType, SHA256: d.SHA256, Region: d.Region, Private: d.Private, CopiedFrom: d.CopiedFrom,
 	}
 	if d.Attributes != nil {
 		e.Attributes = make(map[string]string, len(d.Attributes))

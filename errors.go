@@ -27,6 +27,8 @@ var (
 	ErrTooManyMailboxes = errors.New("user has too many mailboxes")
 	// ErrHeld: a hold keeps the message from being deleted and moved; or a hold or a forget request keeps its mailbox from being deleted.
 	ErrHeld = errors.New("message is held")
+	// ErrPrivate: the message is private, so it is neither copied nor moved to another mailbox.
+	ErrPrivate = errors.New("message is private")
 	// ErrGone: the message ID was used, and its message was deleted or moved away since. A deposit of it is not repeated.
 	ErrGone = errors.New("message ID was used and its message is gone")
 	// ErrConflict: somebody else is at it: the ID was used for another message, or the message is being moved. What to do stands in the text.

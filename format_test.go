@@ -67,6 +67,7 @@ func fullMetadata() *metadata {
 		Redirecting: partyDoc{Rules: 1, Opaque: "sip:desk@pbx.test"},
 		CallID:      "call-1@pbx.test", ReceivedAt: goldenTime, DurationMS: 12_345, Measured: true, Size: 98_804,
 		ContentType: "audio/wav", Ext: "wav", SHA256: strings.Repeat("0123456789abcdef", 4), Region: "eu-1",
+		Private:    true,
 		Attributes: map[string]string{"queue": "sales", "campaign": "<a&b>"},
 		CopiedFrom: &Origin{Mailbox: "5001", Message: "01920000-0000-7000-8000-000000000002"},
 	}

@@ -196,6 +196,11 @@ func checkFinal(state *interleave.State, ops []actor) error {
 		if err := checkParts(state, ops, s, parts); err != nil {
 			return err
 		}
+		if s.read && slices.ContainsFunc(ops, func(op actor) bool { return op.name == "mark read" }) {
+			if r, err := svc.newMessage(s.box, meta, s.stay).FirstReader(ctx); err != nil || r.ID != "ann" {
+				return fmt.Errorf("%v in %s was read by %q: %w", s.ref, s.mailbox, r.ID, err)
+			}
+		}
 		for _, p := range parts {
 			delete(names, s.box.Part(s.ref, p.Part))
 		}

@@ -114,7 +114,7 @@ func actors() []actor {
 		{name: "deposit", run: depositing(msgY, audioY)},
 		{name: "deposit again", run: depositing(msgY, audioY)},
 		{name: "deposit x again", run: depositing(msgX, audioX), may: []error{ErrGone}},
-		{name: "mark read", run: func(ctx context.Context, a *stage) (any, error) { return nil, a.x.MarkRead(ctx) }, may: []error{ErrNotFound}},
+		{name: "mark read", run: func(ctx context.Context, a *stage) (any, error) { return nil, a.x.MarkReadBy(ctx, "ann") }, may: []error{ErrNotFound}},
 		{name: "trash", run: func(ctx context.Context, a *stage) (any, error) { return nil, a.x.Trash(ctx) }, may: []error{ErrNotFound}},
 		{name: "restore", trashed: true, run: func(ctx context.Context, a *stage) (any, error) { return nil, a.x.Restore(ctx) }, may: []error{ErrNotFound}},
 		{name: "add part", run: adding("call back"), may: []error{ErrNotFound}},

@@ -1,6 +1,7 @@
 package voicemail
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,11 @@ type Message interface {
 	// MarkRead and MarkUnread say whether the message was heard. Both are no change if it is so already.
 	MarkRead(ctx context.Context) error
 	MarkUnread(ctx context.Context) error
+	// MarkReadBy is MarkRead that says who: an ID of the application's, 1 to 256 bytes, which is stored with the message and goes with it. Of several who mark it, the
+	// first one is kept, until it is marked as unread.
+	MarkReadBy(ctx context.Context, reader string) error
+	// FirstReader returns who marked the message as read; the zero Reader if it is not.
+	FirstReader(ctx context.Context) (Reader, error)
 	// SetUrgent says whether the message is urgent.
 	SetUrgent(ctx context.Context, urgent bool) error
 	// SetExpiry says when Service.Maintain deletes the message; the zero time is never. Until Maintain has done so it stays as it is. If two
@@ -62,10 +68,10 @@ type Message interface {
 	Delete(ctx context.Context) error
 
 	// CopyTo makes a new, unread message of the same recording in a mailbox, this one or another of the tenant. It keeps the caller, so it is found and
-	// forgotten with them. nil opts are the defaults. Errors of the destination: ErrNoMailbox, ErrDisabled, ErrMailboxFull.
+	// forgotten with them, and its parts. nil opts are the defaults. Errors of the destination: ErrNoMailbox, ErrDisabled, ErrMailboxFull; ErrPrivate.
 	CopyTo(ctx context.Context, to MailboxID, opts *CopyOptions) (Message, error)
 	// MoveTo moves the message to another mailbox. It keeps its ID and its state, and leaves the source only when it is stored in the destination; for a moment
-	// it is seen in both. A mark that is set meanwhile may stay behind. Errors of the destination as in CopyTo; ErrHeld; ErrConflict if it is being moved
+	// it is seen in both. A mark that is set meanwhile may stay behind. Errors of the destination as in CopyTo; ErrHeld; ErrPrivate; ErrConflict if it is being moved
 	// elsewhere. A move that failed is finished by another MoveTo of the same destination, or by Service.Maintain.
 	MoveTo(ctx context.Context, to MailboxID) (Message, error)
 }
@@ -135,12 +141,12 @@ func (m *message) seen(ctx context.Context) (stay, error) {
 
 // mark creates a mark beside a look at the message, and takes it back if the message cannot be seen (rule 2). It reports whether the mark is new, or
 // may be.
-func (m *message) mark(ctx context.Context, mark string) (bool, error) {
+func (m *message) mark(ctx context.Context, mark string, doc []byte) (bool, error) {
 	var st stay
 	var created bool
 	var markErr, lookErr error
 	both(
-		func() { created, markErr = m.svc.createMark(ctx, m.box, m.ref(), mark) },
+		func() { created, markErr = m.svc.createMarkOf(ctx, m.box, m.ref(), mark, doc) },
 		func() { st, lookErr = m.seen(ctx) },
 	)
 	if lookErr == nil && markErr == nil {
@@ -176,7 +182,12 @@ func (st *stay) has(mark string) bool {
 
 // createMark creates a mark and reports whether it was not there before.
 func (s *Service) createMark(ctx context.Context, box keys.Box, ref keys.Ref, mark string) (bool, error) {
-	_, err := s.master.Create(ctx, box.Mark(ref, mark), nil, nil)
+	return s.createMarkOf(ctx, box, ref, mark, nil)
+}
+
+// createMarkOf is createMark of a mark with a content.
+func (s *Service) createMarkOf(ctx context.Context, box keys.Box, ref keys.Ref, mark string, doc []byte) (bool, error) {
+	_, err := s.master.Create(ctx, box.Mark(ref, mark), bytes.NewReader(doc), nil)
 	if errors.Is(err, storage.ErrExists) {
 		return false, nil
 	}
@@ -206,7 +217,7 @@ func (m *message) toggle(ctx context.Context, op, mark string, on bool, kind Eve
 	var changed bool
 	var err error
 	if on {
-		changed, err = m.mark(ctx, mark)
+		changed, err = m.mark(ctx, mark, nil)
 	} else {
 		changed, err = m.unmark(ctx, func(other string) bool { return other == mark })
 	}
@@ -249,7 +260,7 @@ func (m *message) SetExpiry(ctx context.Context, t time.Time) error {
 			return m.fail("set expiry", invalid("expiry is out of range"))
 		}
 		mark = keys.ExpiresAt(t)
-		set, err = m.mark(ctx, mark)
+		set, err = m.mark(ctx, mark, nil)
 	}
 	if err == nil {
 		cleared, err = m.unmark(ctx, func(other string) bool { return strings.HasPrefix(other, keys.Expires) && other != mark })

@@ -7,85 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/storage"
 )
-
-// CopyOptions are the options of [Message.CopyTo].
-type CopyOptions struct {
-	// ID is the copy's ID; default a new one. With one of the caller's (from NewMessageID), a repeated CopyTo makes no second copy.
-	ID MessageID
-}
-
-func (m *message) CopyTo(ctx context.Context, to MailboxID, opts *CopyOptions) (Message, error) {
-	var o CopyOptions
-	if opts != nil {
-		o = *opts
-	}
-	msg, err := m.copyTo(ctx, to, o)
-	if err != nil {
-		return nil, m.fail("copy", err)
-	}
-	m.svc.emit(EventCopied, to, msg.ID(), m.meta.Mailbox)
-	return msg, nil
-}
-
-func (m *message) copyTo(ctx context.Context, to MailboxID, o CopyOptions) (*message, error) {
-	fresh := o.ID == ""
-	if fresh {
-		o.ID = m.svc.ids.message(m.meta.ReceivedAt)
-	} else if err := keys.CheckID(string(o.ID)); err != nil {
-		return nil, invalid("%v", err)
-	}
-	if o.ID == m.meta.ID {
-		return nil, invalid("the ID is that of the message itself")
-	}
-	meta := *m.meta
-	meta.ID, meta.Hop, meta.Mailbox, meta.Region = o.ID, 0, to, m.svc.regions.Local
-	meta.CopiedFrom = &Origin{Mailbox: m.meta.Mailbox, Message: m.meta.ID}
-	var t *transfer
-	var err, gone error
-	both(
-		func() { t, err = m.transfer(ctx, &meta) },
-		func() { _, gone = m.seen(ctx) },
-	)
-	if err != nil {
-		return nil, err
-	}
-	if st := t.view.stay(meta.ref()); st.committed && !st.gone {
-		return t.existing(ctx, st)
-	}
-	for i := range t.view.stays {
-		if st := &t.view.stays[i]; st.ref.ID == string(o.ID) && st.gone {
-			return nil, ErrGone
-		}
-	}
-	if gone != nil {
-		return nil, gone // before anything is announced that leads to the caller of a message that is restricted or erased
-	}
-	if t.fresh = fresh; !fresh {
-		if err := t.svc.tombstone(ctx, o.ID); err != nil {
-			return nil, err
-		}
-	}
-	if t.over, err = t.admit(ctx); err != nil {
-		return nil, err
-	}
-	msg, err := t.run(ctx, func(st *stay) ([]string, error) {
-		if st.urgent {
-			return []string{keys.Urgent}, nil
-		}
-		return nil, nil
-	})
-	if err == nil && t.over {
-		t.svc.makeRoom(ctx, t.box, t.view, msg.ref())
-	}
-	return msg, err
-}
 
 // transfer is a copy or a move under way, to a stay of a message that does not exist yet.
 type transfer struct {
@@ -99,6 +26,7 @@ type transfer struct {
 	parts    []storedPart // of the source
 	partsErr error
 	carried  []storedPart // those that the destination was committed with
+	comments []*partDraft // parts that only the destination has
 
 	fresh bool // the ID was made here, so nobody else can be about to commit it
 }
@@ -135,6 +63,12 @@ func (t *transfer) admit(ctx context.Context) (over bool, err error) {
 	for _, p := range t.parts {
 		size += p.size
 	}
+	for _, d := range t.comments {
+		size += d.size
+	}
+	if n := len(t.parts) + len(t.comments); n > maxParts && len(t.comments) > 0 {
+		return false, &QuotaError{Quota: partQuota, Limit: maxParts, Used: int64(len(t.parts))}
+	}
 	return t.svc.admit(ctx, t.box, t.view, size)
 }
 
@@ -164,7 +98,7 @@ func (t *transfer) run(ctx context.Context, allowed func(*stay) ([]string, error
 		err = t.copyMedia(ctx)
 	}
 	if err == nil {
-		err = s.createMarks(ctx, t.box, t.meta.ref(), marks)
+		err = t.takeMarks(ctx, marks)
 	}
 	if err == nil && time.Since(start) > commitWithin {
 		err = fmt.Errorf("%w: it took longer than %v; try again", storage.ErrUnavailable, commitWithin)
@@ -205,17 +139,50 @@ func (t *transfer) existing(ctx context.Context, st stay) (*message, error) {
 	return t.svc.newMessage(t.box, stored, st), nil
 }
 
-// copyMedia copies the recording and the parts to the destination.
+// copyMedia puts the recording, its parts and the comments into the destination.
 func (t *transfer) copyMedia(ctx context.Context) error {
-	to := t.meta.ref()
-	errs := make([]error, 1+len(t.parts))
+	to, n := t.meta.ref(), len(t.parts)
+	errs := make([]error, n+len(t.comments)+1)
 	t.svc.parallel(len(errs), func(i int) {
-		if i == 0 {
+		switch {
+		case i < n:
+			p := t.parts[i]
+			errs[i] = t.copyObject(ctx, "part", t.from.box.Part(t.from.ref(), p.Part), t.box.Part(to, p.Part), p.size, p.contentType())
+		case i < n+len(t.comments):
+			errs[i] = t.createComment(ctx, i-n)
+		default:
 			errs[i] = t.copyObject(ctx, "recording", t.from.audioKey(), t.box.Audio(to, t.meta.Ext), t.meta.Size, t.meta.ContentType)
-			return
 		}
-		p := t.parts[i-1]
-		errs[i] = t.copyObject(ctx, "part", t.from.box.Part(t.from.ref(), p.Part), t.box.Part(to, p.Part), p.size, p.contentType())
+	})
+	return first(errs...)
+}
+
+// createComment creates the n-th comment, behind those that the source has.
+func (t *transfer) createComment(ctx context.Context, n int) error {
+	d := t.comments[n]
+	p := storedPart{Part: keys.Part{Kind: d.kind, Revision: newest(t.parts, d.kind).Revision + n + 1, Ext: d.ext}}
+	st, key := t.svc.regions.Stores[t.meta.Region], t.box.Part(t.meta.ref(), p.Part)
+	_, err := st.Create(ctx, key, d.body(), &storage.CreateOptions{ContentType: p.contentType(), Tags: t.svc.tags(t.meta)})
+	if errors.Is(err, storage.ErrExists) {
+		err = t.svc.reuse(ctx, st, key, d.body())
+	}
+	return in(t.meta.Region, err)
+}
+
+// takeMarks creates marks at the destination as they are at the source: who read the message first goes along.
+func (t *transfer) takeMarks(ctx context.Context, marks []string) error {
+	s := t.svc
+	errs := make([]error, len(marks))
+	s.parallel(len(marks), func(i int) {
+		var doc []byte
+		if marks[i] == keys.Read {
+			doc, errs[i] = storage.ReadFile(ctx, s.master, t.from.box.Mark(t.from.ref(), keys.Read), readerSize)
+		}
+		if errs[i] == nil {
+			_, errs[i] = s.createMarkOf(ctx, t.box, t.meta.ref(), marks[i], doc)
+		} else if errors.Is(errs[i], storage.ErrNotExist) {
+			errs[i] = nil // it was marked as unread just now
+		}
 	})
 	return first(errs...)
 }
@@ -269,6 +236,9 @@ type claim struct {
 func (m *message) MoveTo(ctx context.Context, to MailboxID) (Message, error) {
 	if to == m.meta.Mailbox {
 		return nil, m.fail("move", invalid("the message is in this mailbox"))
+	}
+	if err := m.private(to); err != nil {
+		return nil, m.fail("move", err)
 	}
 	msg, moved, err := m.moveTo(ctx, to)
 	if moved {
@@ -407,79 +377,12 @@ func (t *transfer) leave(ctx context.Context, msg *message) (*message, bool, err
 	var partsErr, marksErr error
 	both(
 		func() { partsErr = msg.follow(ctx, t.from, t.carried) },
-		func() { marksErr = s.createMarks(ctx, t.box, msg.ref(), late) },
+		func() { marksErr = t.takeMarks(ctx, late) },
 	)
 	if err := first(partsErr, marksErr); err != nil {
 		return nil, true, err // Maintain goes on
 	}
 	return msg, true, s.remove(ctx, t.from.box, &st, t.from.meta)
-}
-
-// followed takes the parts of a stay that is deleted to where the message was moved, if it was.
-func (s *Service) followed(ctx context.Context, box keys.Box, st *stay, meta *metadata) error {
-	c, _, err := s.readClaim(ctx, box.Mark(st.ref, keys.Move))
-	if errors.Is(err, storage.ErrNotExist) || errors.Is(err, storage.ErrCorrupt) {
-		return nil // whoever ended the move has done so, or nobody can have moved the message
-	}
-	if err != nil {
-		return err
-	}
-	to, err := s.box(c.To)
-	if err != nil {
-		return err
-	}
-	v, err := s.list(ctx, to, listing{prefix: st.ref.ID + "-"})
-	if err != nil {
-		return err
-	}
-	for _, there := range v.stays {
-		if there.ref.Hop <= st.ref.Hop || !there.remains() {
-			continue
-		}
-		arrived, err := s.metadata(ctx, to, there.ref)
-		if err == nil {
-			err = s.newMessage(to, arrived, there).follow(ctx, s.newMessage(box, meta, *st), nil)
-		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-// follow takes over the parts that a message has where it is being moved away from. It comes after the gone mark there: whoever was told that a part is
-// added had looked before, so the part is listed. A part keeps its number, unless another one was added here under it meanwhile. have are those that it has.
-func (m *message) follow(ctx context.Context, from *message, have []storedPart) error {
-	list, err := from.parts(ctx)
-	if err != nil {
-		return err
-	}
-	st, err := m.svc.region(from.meta.Region)
-	if err != nil {
-		return err
-	}
-	for _, p := range list { // in order, so that of two that cannot keep their number the newer one stays the newer
-		if slices.ContainsFunc(have, func(other storedPart) bool { return other.Part == p.Part }) {
-			continue
-		}
-		key := from.box.Part(from.ref(), p.Part)
-		body := &ranges{ctx: ctx, store: st, region: from.meta.Region, what: "part", key: key, size: p.size, fail: func(err error) error { return err }}
-		_, _, err := m.put(ctx, &partDraft{kind: p.Kind, ext: p.Ext, revision: p.Revision, size: p.size, body: func() io.ReadSeeker {
-			_, _ = body.Seek(0, io.SeekStart)
-			return body
-		}}, (*stay).remains)
-		_ = body.Close() // only read from
-		if errors.Is(err, ErrNotFound) {
-			return nil // the message is deleted here, too
-		}
-		if err != nil {
-			if there, look := storage.Exists(ctx, st, key); look == nil && !there {
-				continue // another one who ends the same move has taken it
-			}
-			return err
-		}
-	}
-	return nil
 }
 
 // claim creates the mark that says where the message goes, and reports whether it is ours. Another one's that is fresh is respected; one that is

@@ -353,8 +353,8 @@ func (e *env) users(svc *voicemail.Service) lines {
 			if in.CopiedFrom != nil {
 				origin = "copy of " + patternOf(string(in.CopiedFrom.Message))
 			}
-			all = append(all, fmt.Sprintf("%s in %s from %q size %d %s read %v urgent %v trash %v held %v expires %v %s %v", patternOf(string(msg.ID())), box.ID(),
-				in.Caller.Reveal(), in.Size, in.ContentType, st.Read, st.Urgent, st.Trashed, st.Held, !st.Expires.IsZero(), origin, e.parts(msg)))
+			all = append(all, fmt.Sprintf("%s in %s from %q size %d %s read %v urgent %v trash %v held %v expires %v %s %v %s", patternOf(string(msg.ID())), box.ID(),
+				in.Caller.Reveal(), in.Size, in.ContentType, st.Read, st.Urgent, st.Trashed, st.Held, !st.Expires.IsZero(), origin, e.partsOf(msg), e.reader(msg).ID))
 		}
 	}
 	slices.Sort(all)

@@ -31,7 +31,7 @@ func someMessages(f *fixture) {
 	in := f.service().Mailbox("5001")
 	f.deposit(in, &voicemail.DepositOptions{ID: fixedID(1), Caller: caller})
 	busy := f.deposit(in, &voicemail.DepositOptions{ID: fixedID(2), Caller: caller, Urgent: true, Expires: f.clock.now().Add(month)})
-	require.NoError(f, busy.MarkRead(f.ctx))
+	require.NoError(f, busy.MarkReadBy(f.ctx, "ann"))
 	require.NoError(f, busy.Trash(f.ctx))
 	f.deposit(f.service().Mailbox("5002"), &voicemail.DepositOptions{ID: fixedID(3)})
 }
@@ -177,6 +177,13 @@ func operations() []operation {
 			someMessages(f)
 			f.plant(f.keysOf("5001").Mark(keys.Ref{ID: string(fixedID(2))}, keys.Hold+"hold1"), "")
 		}, prepare: on(2, func(f *fixture, m voicemail.Message) error { return m.Delete(f.ctx) })},
+		{name: "MarkReadBy", event: voicemail.EventRead, setup: someMessages, prepare: on(1, func(f *fixture, m voicemail.Message) error {
+			return m.MarkReadBy(f.ctx, "ann")
+		})},
+		{name: "CopyWithComments", event: voicemail.EventCopied, setup: annotated, prepare: on(2, func(f *fixture, m voicemail.Message) error {
+			_, err := m.CopyTo(f.ctx, "5002", &voicemail.CopyOptions{ID: fixedID(8), Comment: bytes.NewReader(f.audio), Note: "for you"})
+			return err
+		})},
 		{name: "AddPart", event: voicemail.EventPartAdded, setup: someMessages, prepare: on(2, func(f *fixture, m voicemail.Message) error {
 			_, err := m.AddPart(f.ctx, voicemail.PartTranscript, strings.NewReader("hello"), nil)
 			return err

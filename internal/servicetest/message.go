@@ -67,6 +67,8 @@ func messageNeighbours(e *env) {
 func messageCalls(e *env, msg voicemail.Message, to voicemail.MailboxID) map[string]func() error {
 	return map[string]func() error{
 		"mark read":    func() error { return msg.MarkRead(e.ctx) },
+		"mark read by": func() error { return msg.MarkReadBy(e.ctx, "ann") },
+		"first reader": func() error { _, err := msg.FirstReader(e.ctx); return err },
 		"mark unread":  func() error { return msg.MarkUnread(e.ctx) },
 		"urgent":       func() error { return msg.SetUrgent(e.ctx, true) },
 		"not urgent":   func() error { return msg.SetUrgent(e.ctx, false) },

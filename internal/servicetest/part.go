@@ -58,6 +58,18 @@ func (e *env) parts(msg voicemail.Message) []string {
 	return all
 }
 
+// partsOf returns the parts without a look at what is in them.
+func (e *env) partsOf(msg voicemail.Message) []string {
+	e.Helper()
+	list, err := msg.Parts(e.ctx)
+	require.NoError(e, err, "list parts")
+	all := []string{}
+	for _, p := range list {
+		all = append(all, fmt.Sprintf("%s-%d %s size %d", p.Kind, p.Revision, p.ContentType, p.Size))
+	}
+	return all
+}
+
 func (e *env) readPart(msg voicemail.Message, p voicemail.Part) []byte {
 	e.Helper()
 	r, err := msg.OpenPart(e.ctx, p)
@@ -193,6 +205,8 @@ func partsBounded(e *env) {
 	require.ErrorAs(e, err, &qe)
 	require.Equal(e, voicemail.QuotaError{Quota: "parts", Limit: 100, Used: 100}, *qe)
 	require.Equal(e, 1, e.addPart(msg, voicemail.PartTranscript, "the last one").Revision, "a repeated one is there")
+	_, err = msg.CopyTo(e.ctx, "5001", &voicemail.CopyOptions{Note: "for you"})
+	require.ErrorIs(e, err, voicemail.ErrTooManyParts)
 }
 
 // partName is the name of a part of a message that was never moved.
@@ -373,10 +387,11 @@ func partsMoving(e *env) {
 func partsMoveCrashed(e *env) {
 	e.mailbox("5001")
 	to := e.mailbox("5002")
-	for how, finish := range map[string]func(msg voicemail.Message){
-		"Maintain":               func(voicemail.Message) { e.pass(3 * time.Hour); e.maintain() },
-		"a Delete at the source": func(msg voicemail.Message) { require.NoError(e, msg.Delete(e.ctx)) },
-		"a crashed Maintain and another": func(voicemail.Message) {
+	for how, finish := range map[string]func(msg, there voicemail.Message) (renumbered []string){
+		"Maintain":               func(_, _ voicemail.Message) []string { e.pass(3 * time.Hour); e.maintain(); return nil },
+		"a Delete at the source": func(msg, _ voicemail.Message) []string { require.NoError(e, msg.Delete(e.ctx)); return nil },
+		"a crashed Maintain and another": func(_, there voicemail.Message) []string {
+			e.addPart(there, voicemail.PartNote, "at the destination")
 			e.pass(3 * time.Hour)
 			store := &meddling{Store: e.store, at: ".transcript-001.txt", meddle: func() {}, dead: true}
 			svc, err := e.tryOpen(store)
@@ -385,6 +400,7 @@ func partsMoveCrashed(e *env) {
 			require.ErrorIs(e, err, errDead)
 			e.pass(3 * time.Hour)
 			e.maintain()
+			return []string{"note-2: at the destination", "note-3: late, too", "note-4: later"}
 		},
 	} {
 		msg := e.deposit(e.service().Mailbox("5001"), &voicemail.DepositOptions{Caller: number()})
@@ -392,14 +408,18 @@ func partsMoveCrashed(e *env) {
 		store := &meddling{Store: e.store, at: "." + keys.Gone, dead: true, meddle: func() {
 			e.addPart(msg, voicemail.PartTranscript, "late")
 			e.addPart(msg, voicemail.PartNote, "late, too")
+			e.addPart(msg, voicemail.PartNote, "later")
 		}}
 		_, err := e.through(store, msg).MoveTo(e.ctx, "5002")
 		require.ErrorIs(e, err, errDead, how)
 		there, err := to.Message(e.ctx, msg.ID())
 		require.NoError(e, err)
 		require.Equal(e, []string{"note-1: early"}, e.parts(there), how)
-		finish(msg)
-		require.Equal(e, []string{"note-1: early", "note-2: late, too", "transcript-1: late"}, e.parts(there), how)
+		late := []string{"note-2: late, too", "note-3: later"}
+		if renumbered := finish(msg, there); renumbered != nil {
+			late = renumbered
+		}
+		require.Equal(e, append(append([]string{"note-1: early"}, late...), "transcript-1: late"), e.parts(there), how)
 		require.Empty(e, e.names(e.keysOf("5001").Media()), how)
 	}
 }

@@ -61,6 +61,8 @@ func regionPlaces(e *env) {
 		require.NoError(e, err)
 		require.Equal(e, audio, e.play(got), "every region plays it")
 	}
+	e.addPart(e.again(msg), voicemail.PartNote, "for all regions")
+	require.Empty(e, e.names(e.space.Media()), "a part lies where its recording does, whoever adds it")
 	copied, err := e.again(msg).CopyTo(e.ctx, "5002", nil)
 	require.NoError(e, err)
 	require.Equal(e, "eu", copied.Envelope().Region, "a copy lies where it was made")
@@ -69,6 +71,7 @@ func regionPlaces(e *env) {
 	require.Equal(e, "eu", moved.Envelope().Region)
 	require.Empty(e, r.far.names(e.space.Media()), "what was moved away leaves nothing")
 	for _, now := range []voicemail.Message{copied, moved} {
+		require.Equal(e, []string{"note-1: for all regions"}, e.parts(now))
 		require.Equal(e, audio, e.play(now))
 	}
 }

@@ -81,7 +81,7 @@ func rules() []rule {
 	for _, some := range [][]rule{
 		mailboxRules(), settingsRules(), depositRules(), recordingRules(), retryRules(), countRules(), listRules(), messageRules(), playbackRules(),
 		markRules(), expiryRules(), deleteRules(), copyRules(), moveRules(), findRules(), tenantRules(), maintainRules(), eventRules(), openRules(), regionRules(),
-		pendingRules(), syncRules(), outageRules(), retireRules(), ownerRules(), greetingRules(), tenantSettingsRules(), retentionRules(), quotaRules(), partRules(),
+		pendingRules(), syncRules(), outageRules(), retireRules(), ownerRules(), greetingRules(), tenantSettingsRules(), retentionRules(), quotaRules(), partRules(), readerRules(), forwardRules(),
 		damageRules(), checkRules(), quarantineRules(), accessRules(),
 	} {
 		all = append(all, some...)
