@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,12 +18,15 @@ import (
 // created remembers how objects were created. It hides the capabilities of the Store below, so that copies are created, too.
 type created struct {
 	storage.Store
+	mu      sync.Mutex
 	options map[string]storage.CreateOptions
 }
 
 func (c *created) Create(ctx context.Context, key string, body io.ReadSeeker, opts *storage.CreateOptions) (storage.Info, error) {
 	if opts != nil {
+		c.mu.Lock()
 		c.options[key] = *opts
+		c.mu.Unlock()
 	}
 	return c.Store.Create(ctx, key, body, opts)
 }
@@ -31,7 +35,7 @@ func (c *created) Create(ctx context.Context, key string, body io.ReadSeeker, op
 func TestPartsAreTaggedAsTheirRecordingIs(t *testing.T) {
 	ctx := t.Context()
 	for _, tags := range []voicemail.CallerTags{voicemail.TagNumber, voicemail.TagNone} {
-		st := &created{memstore.New(nil), map[string]storage.CreateOptions{}}
+		st := &created{Store: memstore.New(nil), options: map[string]storage.CreateOptions{}}
 		svc, err := voicemail.Open(ctx, voicemail.OneRegion(st), &voicemail.Options{CallerTags: tags})
 		require.NoError(t, err)
 		for _, id := range []voicemail.MailboxID{"5001", "5002"} {
