@@ -2,6 +2,7 @@ package cloudtest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/genesys/voicemail/internal/servicetest"
 	"github.com/genesys/voicemail/internal/testserver"
@@ -10,10 +11,13 @@ import (
 	"github.com/genesys/voicemail/storage/s3store"
 )
 
+// patience is that of a machine that runs other tests at the same time, beside servers that answer one request after the other.
+const patience = 15 * time.Minute
+
 // Every call of every operation fails in memory already. Here a share of them does, another one in each run.
 var (
-	someFaults = &servicetest.Options{Messages: 30, Every: 24, Pairs: 1}
-	noFaults   = &servicetest.Options{Messages: 30, NoFaults: true}
+	someFaults = &servicetest.Options{Messages: 30, Every: 24, Pairs: 1, Patience: patience}
+	noFaults   = &servicetest.Options{Messages: 30, NoFaults: true, Patience: patience}
 )
 
 func TestVoicemailOnAzurite(t *testing.T) {

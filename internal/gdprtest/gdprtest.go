@@ -31,7 +31,7 @@ type Placement struct {
 }
 
 // patience bounds each rule.
-const patience = 3 * time.Minute
+const patience = 15 * time.Minute
 
 // Run checks every rule as a subtest of t. place returns empty stores; what else has to be released, it registers with t.Cleanup. It is called
 // many times, also at once, each time with the T of the rule.
