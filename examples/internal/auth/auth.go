@@ -111,13 +111,13 @@ func Require(v Verifier, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, ok := parse(r.Header.Values("Authorization"))
 		if !ok {
-			refuse(w, "send a bearer token, or user and password as basic")
+			refuse(w, r, "send a bearer token, or user and password as basic")
 			return
 		}
 		p, err := v.Verify(r.Context(), c)
 		switch {
 		case errors.Is(err, ErrRefused):
-			refuse(w, "they are wrong, have expired, or were revoked")
+			refuse(w, r, "they are wrong, have expired, or were revoked")
 		case err != nil:
 			down := problem.New(http.StatusServiceUnavailable, problem.Unavailable, "Nobody can be authenticated now", "try again later")
 			down.RetryAfter = 5 * time.Second
@@ -142,8 +142,10 @@ func parse(headers []string) (Credentials, bool) {
 	return Credentials{}, false
 }
 
-func refuse(w http.ResponseWriter, detail string) {
+func refuse(w http.ResponseWriter, r *http.Request, detail string) {
 	w.Header().Add("WWW-Authenticate", `Bearer realm="voicemail"`)
-	w.Header().Add("WWW-Authenticate", `Basic realm="voicemail", charset="UTF-8"`)
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode == "" || mode == "navigate" { // a browser asks for the password of Basic itself, over a page that wants to
+		w.Header().Add("WWW-Authenticate", `Basic realm="voicemail", charset="UTF-8"`)
+	}
 	problem.Write(w, problem.New(http.StatusUnauthorized, problem.Unauthenticated, "The credentials are not accepted", detail))
 }

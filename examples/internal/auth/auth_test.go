@@ -60,6 +60,17 @@ func TestOnlyWhoIsKnownGetsThrough(t *testing.T) {
 	}
 }
 
+func TestABrowserDoesNotAskForAPasswordOverAPage(t *testing.T) {
+	let := auth.Require(verifier{}, http.NotFoundHandler())
+	for mode, challenges := range map[string]int{"": 2, "navigate": 2, "cors": 1, "same-origin": 1, "no-cors": 1} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Sec-Fetch-Mode", mode)
+		w := httptest.NewRecorder()
+		let.ServeHTTP(w, r)
+		assert.Len(t, w.Header().Values("WWW-Authenticate"), challenges, "%q", mode)
+	}
+}
+
 func TestAPrincipalActsForItsOwnContactCentersOnly(t *testing.T) {
 	for _, tt := range []struct {
 		own   []string
