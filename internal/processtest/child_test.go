@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 		err = share(context.Background(), c)
 	case "deposit":
 		err = depositForEver(context.Background(), c)
+	case "break in":
+		err = breakIn(context.Background(), c)
 	case "sweep":
 		err = sweepOnce(context.Background(), c)
 	}
