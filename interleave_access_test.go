@@ -18,9 +18,9 @@ import (
 	"github.com/genesys/voicemail/storage/memstore"
 )
 
-// The PINs of the scenes: the mailbox's, the one that it gets, and one that it never has.
+// The PINs of the scenes: the mailbox's, the ones that an administrator and its user give it, and one that it never has.
 const (
-	pinNow, pinNext, pinNever = "0417", "7294", "8350"
+	pinNow, pinNext, pinLast, pinNever = "0417", "7294", "6139", "8350"
 )
 
 func parsed(digits string) access.PIN {
@@ -57,7 +57,7 @@ var (
 		return door.Set(ctx, voicemail.BoxA, parsed(pinNext), nil)
 	}}
 	changes = knock{name: "change", run: func(ctx context.Context, _ *voicemail.Service, door *access.Access) error {
-		return door.Change(ctx, voicemail.BoxA, parsed(pinNow), parsed(pinNext))
+		return door.Change(ctx, voicemail.BoxA, parsed(pinNow), parsed(pinLast))
 	}}
 	unlocks = knock{name: "unlock", run: func(ctx context.Context, _ *voicemail.Service, door *access.Access) error {
 		return door.Unlock(ctx, voicemail.BoxA)
@@ -143,12 +143,17 @@ func (d doorstep) scenario() interleave.Scenario {
 		},
 		Invariant: d.check,
 		Recover: []interleave.Op{{Name: "the lock ends, and two days pass", Run: func(ctx context.Context, w *interleave.World) (any, error) {
-			time.Sleep(lockTime)
 			svc, door, err := open(ctx, w.Store(""), 99, knock{})
-			if err == nil && !deleted {
-				if _, err = door.Verify(ctx, voicemail.BoxA, parsed(pinNow)); errors.Is(err, access.ErrWrongPIN) {
-					time.Sleep(lockTime)
-					_, err = door.Verify(ctx, voicemail.BoxA, parsed(pinNext))
+			opened := ""
+			for _, digits := range []string{pinNow, pinNext, pinLast} {
+				time.Sleep(lockTime)
+				if err != nil || opened != "" || deleted {
+					break
+				}
+				if _, err = door.Verify(ctx, voicemail.BoxA, parsed(digits)); err == nil {
+					opened = digits
+				} else if errors.Is(err, access.ErrWrongPIN) {
+					err = nil
 				}
 			}
 			for range 2 {
@@ -157,9 +162,14 @@ func (d doorstep) scenario() interleave.Scenario {
 					_, err = svc.Maintain(ctx)
 				}
 			}
-			return nil, err
+			return opened, err
 		}}},
-		Final: func(*interleave.State) error { return tidy(raw) },
+		Final: func(st *interleave.State) error {
+			if err := d.last(st); err != nil && !deleted {
+				return err
+			}
+			return tidy(raw)
+		},
 	}
 	for _, k := range d.knocks {
 		sc.Ops = append(sc.Ops, interleave.Op{
@@ -209,6 +219,26 @@ func (d doorstep) check(st *interleave.State) error {
 		if r.Value == "wrong" && d.knocks[i].name != wrong.name && !replaced {
 			return fmt.Errorf("%s: the right PIN was called wrong", r.Name)
 		}
+	}
+	return nil
+}
+
+// last demands that the PIN in the end is the one of whoever succeeded last. Who changed it knew the one before, so that an administrator came last.
+func (d doorstep) last(st *interleave.State) error {
+	want, sure := pinNow, true
+	for i, r := range st.Results[:len(d.knocks)] {
+		name := d.knocks[i].name
+		given := map[string]string{sets.name: pinNext, changes.name: pinLast}[name]
+		switch {
+		case given == "":
+		case !r.Done || r.Crashed:
+			sure = false
+		case r.Value == "done" && want != pinNext:
+			want = given
+		}
+	}
+	if got := st.Results[len(d.knocks)].Value; got == "" || sure && got != want {
+		return fmt.Errorf("the PIN in the end is %q, not %q", got, want)
 	}
 	return nil
 }
@@ -276,6 +306,8 @@ func TestEveryInterleavingOfPINsKeepsTheBoundOnTries(t *testing.T) {
 	exploreDoor(t, doorstep{attempts: 1, failed: 1, passed: lockTime, most: 2, knocks: []knock{unlocks, wrong, wrong}})
 	exploreDoor(t, doorstep{attempts: 1, failed: 1, passed: lockTime, most: 1, crashes: 1, knocks: []knock{wrong, wrong, wrong}})
 	exploreDoor(t, doorstep{attempts: 1, most: 1, knocks: []knock{right, wrong, wrong, prunes}})
+	exploreDoor(t, doorstep{attempts: 4, crashes: 1, knocks: []knock{sets, changes}})
+	exploreDoor(t, doorstep{attempts: 4, crashes: 1, knocks: []knock{changes, changes}})
 	for _, other := range []knock{right, sets, changes} {
 		exploreDoor(t, doorstep{attempts: 2, crashes: 1, knocks: []knock{removes, other}})
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -29,6 +30,7 @@ const (
 type world struct {
 	*testing.T
 	faults *faultstore.Store
+	svc    *voicemail.Service
 	a      *Access
 	ahead  atomic.Int64 // of the clock, a time.Duration
 	// answers are the PINs that were called wrong.
@@ -40,6 +42,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{T: t, faults: faultstore.New(memstore.New(nil))}
 	svc, err := voicemail.Open(t.Context(), voicemail.OneRegion(w.faults), &voicemail.Options{Now: w.now})
 	require.NoError(t, err)
+	w.svc = svc
 	_, err = svc.CreateMailbox(t.Context(), "5001", nil)
 	require.NoError(t, err)
 	w.a, err = New(svc, &Options{Argon2: cheap})
@@ -189,6 +192,47 @@ func TestAStormOfFaultsGivesNoTriesAway(t *testing.T) {
 	}
 	w.faults.Set()
 	require.NoError(t, w.verify(setPIN))
+}
+
+// Whoever has looked, and takes a number when the PIN is another one by then, is not answered about the PIN of before, and does not replace it.
+func TestWhoIsSlowIsAnsweredAboutThePINOfNow(t *testing.T) {
+	again := func(w *world) {
+		require.NoError(w, w.svc.DeleteMailbox(w.Context(), "5001"))
+		w.ahead.Add(int64(3 * time.Hour))
+		_, err := w.svc.CreateMailbox(w.Context(), "5001", nil)
+		require.NoError(w, err)
+	}
+	set := func(w *world) { require.NoError(w, w.a.Set(w.Context(), "5001", pin(w.T, nextPIN), nil)) }
+	for name, meanwhile := range map[string]func(*world){
+		"a new PIN":                          set,
+		"another mailbox of the ID, with it": func(w *world) { again(w); set(w) },
+	} {
+		for call, do := range map[string]func(*world) error{
+			"Verify": func(w *world) error { return w.verify(setPIN) },
+			"Change": func(w *world) error {
+				return w.a.Change(w.Context(), "5001", pin(w.T, setPIN), pin(w.T, wrongPIN))
+			},
+		} {
+			t.Run(name+" before "+call, func(t *testing.T) {
+				w := newWorld(t)
+				w.faults.Set(faultstore.Fault{
+					Op: faultstore.Create, Pattern: "v1/default/access/5001/try-*", Mode: faultstore.Pass,
+					Wait: func(context.Context, faultstore.Call) error { meanwhile(w); return nil },
+				})
+				require.ErrorIs(t, do(w), ErrWrongPIN)
+				st, err := w.a.Status(t.Context(), "5001")
+				require.NoError(t, err)
+				require.Equal(t, Status{Set: true, Left: 3}, st)
+				require.NoError(t, w.verify(nextPIN))
+			})
+		}
+	}
+	w := newWorld(t)
+	w.faults.Set(faultstore.Fault{
+		Op: faultstore.Create, Pattern: "v1/default/access/5001/try-*", Mode: faultstore.Pass,
+		Wait: func(context.Context, faultstore.Call) error { again(w); return nil },
+	})
+	require.ErrorIs(t, w.verify(setPIN), ErrNoPIN)
 }
 
 // spent is what an operation asks of the storage. A look is two listings.
