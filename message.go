@@ -71,7 +71,8 @@ type Message interface {
 	// forgotten with them, and its parts. nil opts are the defaults. Errors of the destination: ErrNoMailbox, ErrDisabled, ErrMailboxFull; ErrPrivate.
 	CopyTo(ctx context.Context, to MailboxID, opts *CopyOptions) (Message, error)
 	// MoveTo moves the message to another mailbox. It keeps its ID and its state, and leaves the source only when it is stored in the destination; for a moment
-	// it is seen in both. A mark that is set meanwhile may stay behind. Errors of the destination as in CopyTo; ErrHeld; ErrPrivate; ErrConflict if it is being moved
+	// it is seen in both. A mark that is changed meanwhile may stay behind, or come along although it was told ErrNotFound; so until a move that failed is
+	// finished. Errors of the destination as in CopyTo; ErrHeld; ErrPrivate; ErrConflict if it is being moved
 	// elsewhere. A move that failed is finished by another MoveTo of the same destination, or by Service.Maintain.
 	MoveTo(ctx context.Context, to MailboxID) (Message, error)
 }
@@ -154,6 +155,12 @@ func (m *message) mark(ctx context.Context, mark string, doc []byte) (bool, erro
 	}
 	back, cancel := withoutCancel(ctx)
 	defer cancel()
+	if created && !errors.Is(lookErr, ErrNotFound) {
+		// Others may have been told that the mark is there. It goes only if it must, and stays, as after a crash, if that cannot be known.
+		if _, lookErr = m.seen(back); !errors.Is(lookErr, ErrNotFound) {
+			return true, lookErr
+		}
+	}
 	name := m.box.Mark(m.ref(), mark)
 	if created || errors.Is(lookErr, ErrNotFound) && markErr != nil && !st.has(mark) {
 		if undo := m.svc.master.Delete(back, name); undo != nil {

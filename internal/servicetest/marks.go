@@ -21,6 +21,7 @@ func markRules() []rule {
 		{"AMarkOfADeletedMessageIsRefusedAndLeavesNothing", "a mark that stays tells for ever that somebody read what was erased", marksDeleted},
 		{"TheTrashIsNotCountedAndRestoreGivesAllBack", "the trash is a second chance", marksTrash},
 		{"AnOutageTakesNoMarkAway", "a click that failed must not undo the click before it", marksOutage},
+		{"AMarkWhoseLookFailedStaysIfTheMessageIsThere", "another agent who marked it at the same time was told that it is marked", marksDoubt},
 		{"ACancelledMarkChangesNothing", "the agent closed the window before the click came through", marksCancelled},
 	}
 }
@@ -176,6 +177,38 @@ func marksOutage(e *env) {
 		require.Equal(e, 2, store.Disturbed())
 		require.True(e, g.is(e.state(msg)), g.name)
 	}
+}
+
+// marksDoubt fails the look beside a mark, and then the one after it, too.
+func marksDoubt(e *env) {
+	msg := e.deposit(e.mailbox("5001"), nil)
+	for _, g := range toggles() {
+		store := faultstore.New(e.store)
+		svc, err := e.tryOpen(store)
+		require.NoError(e, err)
+		same, err := svc.Mailbox("5001").Message(e.ctx, msg.ID())
+		require.NoError(e, err)
+		store.Set(faultstore.Fault{Op: faultstore.List})
+		require.NoError(e, g.on(e.ctx, same), "the second look sees the message")
+		require.True(e, g.is(e.state(msg)), g.name)
+		require.NoError(e, g.off(e.ctx, msg))
+
+		store.Set(faultstore.Fault{Op: faultstore.List, Times: 2})
+		require.ErrorIs(e, g.on(e.ctx, same), storage.ErrUnavailable, g.name)
+		require.NoError(e, g.on(e.ctx, msg))
+		require.True(e, g.is(e.state(msg)), g.name)
+		require.NoError(e, g.off(e.ctx, msg))
+	}
+	before := e.tenantNames()
+	store := faultstore.New(e.store)
+	svc, err := e.tryOpen(store)
+	require.NoError(e, err)
+	same, err := svc.Mailbox("5001").Message(e.ctx, msg.ID())
+	require.NoError(e, err)
+	e.mark(msg, keys.Forget+"case1-1")
+	store.Set(faultstore.Fault{Op: faultstore.List})
+	require.ErrorIs(e, same.MarkRead(e.ctx), voicemail.ErrNotFound)
+	require.Len(e, e.tenantNames(), len(before)+1, "what is restricted is not marked")
 }
 
 func marksCancelled(e *env) {
