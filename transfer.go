@@ -273,6 +273,7 @@ func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, err
 		switch {
 		case st.ref.ID != string(m.meta.ID) || st.ref.Hop <= m.meta.Hop:
 		case st.committed && !st.gone:
+			t.meta.Hop = st.ref.Hop
 			return t.arrived(ctx, st)
 		case st.gone && st.ref.Hop >= t.meta.Hop: // stays are in the order of names, and "10" is before "9"
 			if t.meta, err = m.moved(to, st.ref.Hop+1); err != nil {
@@ -304,7 +305,7 @@ func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, err
 		}
 		return nil, false, err
 	}
-	msg, moved, err := t.leave(ctx, msg)
+	msg, moved, err := t.leave(ctx, msg, true)
 	if moved && t.over {
 		m.svc.makeRoom(ctx, t.box, t.view, msg.ref())
 	}
@@ -331,24 +332,27 @@ func (st *stay) state() []string {
 	return marks
 }
 
-// arrived answers a move that has committed the destination already. If the message can still be seen at the source, it leaves there now.
+// arrived answers a move that has committed the destination already. If the message is still at the source, it leaves there now.
 func (t *transfer) arrived(ctx context.Context, st stay) (*message, bool, error) {
 	msg, err := t.existing(ctx, st)
 	if err != nil {
 		return nil, false, err
 	}
-	if _, err := t.from.seen(ctx); err != nil {
-		if errors.Is(err, ErrNotFound) {
-			return msg, false, nil
-		}
+	st, err = t.svc.look(ctx, t.from.box, t.from.ref())
+	switch {
+	case err != nil:
 		return nil, false, err
+	case !st.committed || st.forget:
+		return msg, false, nil
 	}
-	return t.leave(ctx, msg)
+	// Also if it is hidden: whoever is about to erase it may yet take that back. What came late is theirs to take along then.
+	msg, _, err = t.leave(ctx, msg, st.visible())
+	return msg, st.visible(), err
 }
 
-// leave erases the source of a move, and takes along before what was set or added there since the move began. If a hold came first, the destination is
-// taken back.
-func (t *transfer) leave(ctx context.Context, msg *message) (*message, bool, error) {
+// leave erases the source of a move, and takes along before, if it is to, what was set or added there since the move began. If a hold came first, the
+// destination is taken back.
+func (t *transfer) leave(ctx context.Context, msg *message, late bool) (*message, bool, error) {
 	s := t.svc
 	st, err := s.announceErasure(ctx, t.from.box, t.from.ref(), notRestricted)
 	switch {
@@ -367,6 +371,16 @@ func (t *transfer) leave(ctx context.Context, msg *message) (*message, bool, err
 	case err != nil:
 		return nil, st.gone, err
 	}
+	if late {
+		if err := t.follow(ctx, msg, &st); err != nil {
+			return nil, true, err // Maintain goes on
+		}
+	}
+	return msg, true, s.remove(ctx, t.from.box, &st, t.from.meta)
+}
+
+// follow takes along what was set or added at the source since the move began.
+func (t *transfer) follow(ctx context.Context, msg *message, st *stay) error {
 	var late []string
 	for _, mark := range st.state() {
 		if !msg.st.has(mark) {
@@ -379,10 +393,7 @@ func (t *transfer) leave(ctx context.Context, msg *message) (*message, bool, err
 		func() { partsErr = msg.follow(ctx, t.from, t.carried) },
 		func() { marksErr = t.takeMarks(ctx, late) },
 	)
-	if err := first(partsErr, marksErr); err != nil {
-		return nil, true, err // Maintain goes on
-	}
-	return msg, true, s.remove(ctx, t.from.box, &st, t.from.meta)
+	return first(partsErr, marksErr)
 }
 
 // claim creates the mark that says where the message goes, and reports whether it is ours. Another one's that is fresh is respected; one that is

@@ -3,6 +3,7 @@ package servicetest
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/internal/rawscan"
+	"github.com/genesys/voicemail/storage"
+	"github.com/genesys/voicemail/storage/faultstore"
 )
 
 func copyRules() []rule {
@@ -172,6 +175,8 @@ func moveRules() []rule {
 		{"AMoveToItsOwnMailboxIsInvalid", "it would delete the only copy", moveToItself},
 		{"TwoMovesOfOneMessageLeaveItInOneMailbox", "two agents grab the same message of the group", moveRace},
 		{"AMoveRepeatedIsOneMove", "a click that was lost is clicked again", moveRepeated},
+		{"AMoveByAHandleOfLongAgoIsTheSameMove", "a click on a list that is out of date must not look like a broken message", moveStale},
+		{"AMoveThatIsAcknowledgedHasLeft", "whoever was about to erase the source may take that back", moveLeft},
 		{"AMoveIsNeverBornDead", "a message committed under a gone mark is lost when its source goes", moveHops},
 		{"AMoveThatBrokeOffIsFinished", "a message in two mailboxes is answered twice", moveFinished},
 	}
@@ -301,6 +306,45 @@ func moveRepeated(e *env) {
 		require.Equal(e, 1, e.counts(to).New)
 	}
 	require.Zero(e, e.counts(from))
+}
+
+func moveStale(e *env) {
+	from, to := e.mailbox("5001"), e.mailbox("5002")
+	first := e.deposit(from, nil)
+	msg := first
+	for _, next := range []voicemail.MailboxID{"5002", "5001", "5002"} {
+		var err error
+		msg, err = msg.MoveTo(e.ctx, next)
+		require.NoError(e, err)
+	}
+	moved, err := first.MoveTo(e.ctx, "5002")
+	require.NoError(e, err)
+	require.Equal(e, place(msg), place(moved))
+	require.Equal(e, voicemail.Counts{New: 1}, e.counts(to))
+	require.Zero(e, e.counts(from))
+}
+
+// moveLeft moves a message that is in the destination already, and that another process is about to take from the source.
+func moveLeft(e *env) {
+	from, to := e.mailbox("5001"), e.mailbox("5002")
+	store := faultstore.New(e.store)
+	svc, err := e.tryOpen(store)
+	require.NoError(e, err)
+	msg, err := svc.Mailbox("5001").Message(e.ctx, e.deposit(from, nil).ID())
+	require.NoError(e, err)
+	gone := e.markName(msg, keys.Gone+"theirs")
+	store.Set(faultstore.Fault{Op: faultstore.Create, Pattern: path.Dir(gone) + "/*." + keys.Gone + "*"})
+	_, err = msg.MoveTo(e.ctx, "5002")
+	require.ErrorIs(e, err, storage.ErrUnavailable)
+	require.Equal(e, 1, e.counts(from).New+e.counts(to).New-1, "it is in both")
+
+	e.plant(gone, "")
+	require.ErrorIs(e, msg.MarkRead(e.ctx), voicemail.ErrNotFound, "it is hidden")
+	_, err = msg.MoveTo(e.ctx, "5002")
+	require.NoError(e, err)
+	e.removeRaw(gone)
+	e.invisible(msg, "moved away")
+	require.Equal(e, voicemail.Counts{New: 1}, e.counts(to))
 }
 
 // moveHops plants what moves that were taken back leave in the destination.
