@@ -20,7 +20,8 @@ import (
 // DepositOptions are what is known of a recording beside its content. The zero value is a recording of a withheld caller.
 type DepositOptions struct {
 	// ID is the message's ID; default a new one. Whoever may have to deposit the same recording twice (after a crash, a time-out, a lost reply) makes it with
-	// NewMessageID and gives it each time: there will be one message. It must not be used for another recording.
+	// NewMessageID and gives it each time: there will be one message. It must not be used for another recording. If two deposits of it run at the same time, the
+	// later one may set Urgent again that somebody took away from the message of the earlier.
 	ID MessageID
 
 	// Caller is who left the message.

@@ -18,7 +18,8 @@
 //
 // What is not guaranteed: quotas can be exceeded by deposits that run at the same time, and a mailbox that drops read messages for new ones
 // is over its quota until they are gone; a message that is being moved is seen in both mailboxes for
-// a moment; a mark set on a message while it is being moved may stay behind.
+// a moment; a mark set on a message while it is being moved may stay behind. Calls on one message are linearizable otherwise, and counts of one page are a
+// snapshot; of a listing that takes several pages, each one says how things were when it was read.
 //
 // # Time
 //
