@@ -147,4 +147,3 @@ func TestAStopEndsThoughADepositDoesNot(t *testing.T) {
 	w.stopped = nil
 	assert.Equal(t, before, w.names(), "what is cut off leaves nothing")
 }
-
