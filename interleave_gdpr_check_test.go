@@ -37,8 +37,9 @@ func (r *rawNames) has(prefix string) bool {
 	return slices.ContainsFunc(r.marks, func(mark string) bool { return strings.HasPrefix(mark, prefix) })
 }
 
+// visible does not heed quarantine, which nobody has anything against.
 func (r *rawNames) visible() bool {
-	return r.has(keys.Meta) && !r.has(keys.Gone) && !r.has(keys.Forget) && !r.has(keys.Quarantine)
+	return r.has(keys.Meta) && !r.has(keys.Gone) && !r.has(keys.Forget)
 }
 
 // caseEntry is an entry of the log of a case.

@@ -3,6 +3,7 @@ package voicemail_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -59,6 +60,21 @@ func releases() role {
 // retains deletes what has expired.
 func retains() role {
 	return role{name: "retention", takes: true, records: true, recordings: true, run: func(ctx context.Context, p *part) (any, error) { return p.svc.Maintain(ctx) }}
+}
+
+// repairs looks for damage, and finds what is altered and nothing else.
+func repairs(name string, altered bool) role {
+	return role{name: name, records: true, recordings: true, run: func(ctx context.Context, p *part) (any, error) {
+		for f, err := range p.svc.Repair(ctx, &voicemail.CheckOptions{Audio: voicemail.AudioDigest}) {
+			if err == nil && (!altered || f.Kind != voicemail.FoundAudioAltered || f.Action != voicemail.ActionQuarantined) {
+				err = fmt.Errorf("it finds %v", f)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	}}
 }
 
 func deposits() role {

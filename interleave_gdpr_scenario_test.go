@@ -30,6 +30,7 @@ type start struct {
 	regions   bool // there is a second region, eu, which has the audio
 	old       bool // that was two days ago
 	pending   bool // x is another caller's; of the one who is forgotten there is y, which waits in that region for the master region
+	altered   bool // its recording is another one by now
 	pageSize  int
 	crashes   int
 }
@@ -217,11 +218,30 @@ func (s *scene) setUp(ctx context.Context, w *interleave.World) error {
 		_, err = p.gdpr.Sweep(ctx)
 		time.Sleep(gdpr.Settle)
 	}
+	if err == nil && s.altered {
+		err = s.alter(ctx)
+	}
 	if err == nil && s.released {
 		err = p.gdpr.Release(ctx, s.hold)
 	}
 	s.quiet.start()
 	return err
+}
+
+// alter puts another recording in the place of that of x.
+func (s *scene) alter(ctx context.Context) error {
+	for info, err := range storage.All(ctx, s.raw[""], &storage.ListOptions{Prefix: s.space.Media()}) {
+		if err == nil {
+			err = s.raw[""].Delete(ctx, info.Key)
+		}
+		if err == nil {
+			_, err = s.raw[""].Create(ctx, info.Key, strings.NewReader(strings.ToUpper(audioOfX)), nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func request(id string) *gdpr.Request {

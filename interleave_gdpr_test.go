@@ -88,6 +88,15 @@ func TestEveryInterleavingInTwoRegionsKeepsTheInvariants(t *testing.T) {
 	pairs(t, start{regions: true, forgotten: true}, []role{sweeps()}, undoes(), holds(), depositsPending(), depositsAgain(), marksRead(), copies(), transcribes())
 }
 
+func TestEveryInterleavingOfARepairAndARequestKeepsTheInvariants(t *testing.T) {
+	healthy, altered := repairs("repair", false), repairs("repair of x", true)
+	pairs(t, start{}, []role{healthy}, forgets(), holds())
+	pairs(t, start{forgotten: true}, []role{healthy}, sweeps(), undoes(), forgets())
+	pairs(t, start{altered: true}, []role{altered}, forgets(), holds(), deletes())
+	pairs(t, start{altered: true, forgotten: true}, []role{altered}, sweeps(), undoes())
+	explore(t, start{altered: true, forgotten: true, erased: true}, altered, sweeps())
+}
+
 func TestEveryInterleavingOfThreeKeepsTheInvariants(t *testing.T) {
 	explore(t, start{forgotten: true, decided: true}, holds(), erases("sweep"), erases("second sweep"))
 	explore(t, start{forgotten: true, held: true}, sweeps(), holds(), releases())

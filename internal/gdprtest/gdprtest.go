@@ -54,7 +54,7 @@ type rule struct {
 func rules() []rule {
 	return slices.Concat(
 		limitationRules(), restrictRules(), acceptRules(), deadlineRules(), undoRules(), overlapRules(), holdRules(), matchRules(), foreignRules(), reportRules(),
-		eraseRules(), receiptRules(), exportRules(), partRules(), runRules(), rowRules(), laterRowRules(),
+		eraseRules(), receiptRules(), exportRules(), partRules(), runRules(), rowRules(), laterRowRules(), quarantineRules(),
 	)
 }
 
