@@ -48,7 +48,8 @@ const (
 
 	// Of mailboxes.
 
-	// FoundSettingsUnreadable: the latest settings cannot be read. Repair: the latest that can be are written again; if there are none, as in FoundSettingsMissing.
+	// FoundSettingsUnreadable: the latest settings of a mailbox, or of the tenant if Mailbox is empty, cannot be read. Repair: the latest that can be are written again; if there are
+	// none, a mailbox is as in FoundSettingsMissing, and the tenant has the defaults, by which nothing goes.
 	FoundSettingsUnreadable FindingKind = "settings-unreadable"
 	// FoundSettingsMissing: there are messages and no settings. Repair: the mailbox is made again, disabled and without an owner.
 	FoundSettingsMissing FindingKind = "settings-missing"

@@ -54,7 +54,7 @@ type step struct {
 }
 
 func (p *inspection) steps() []step {
-	list := []step{{"pending", p.pendings}, {"box", p.mailboxes}}
+	list := []step{{"tenant", p.tenantsOwn}, {"pending", p.pendings}, {"box", p.mailboxes}}
 	for _, region := range p.regions.names() {
 		list = append(list, step{"media-" + region, func(ctx context.Context, after string) error { return p.recordings(ctx, region, after) }})
 	}
@@ -177,6 +177,28 @@ func (p *inspection) deliver(ctx context.Context, results []inspected) error {
 		}
 	}
 	return nil
+}
+
+// tenantsOwn looks whether the settings of the tenant in force can be read.
+func (p *inspection) tenantsOwn(ctx context.Context, _ string) error {
+	revs, err := p.tenantRevisions(ctx, false)
+	if err != nil || revs.settings == (keys.Revision{}) {
+		return err
+	}
+	_, why := loadRevision(ctx, p.Service, p.space.TenantAt(revs.settings), revs.settings, decodeTenantSettings)
+	if why == nil || errors.Is(why, storage.ErrNotExist) {
+		return nil // or superseded long since
+	}
+	if !errors.Is(why, storage.ErrCorrupt) {
+		return why
+	}
+	now, err := p.tenantRevisions(ctx, false)
+	if err != nil || now.settings != revs.settings {
+		return err
+	}
+	var r [1]inspected
+	p.found(ctx, &r[0], Finding{Kind: FoundSettingsUnreadable, Err: why}, func(ctx context.Context) (Action, error) { return p.rewriteTenant(ctx, revs.settings) })
+	return p.deliver(ctx, r[:])
 }
 
 // pendings looks at the deposits that wait for the master region.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/genesys/voicemail/internal/keys"
@@ -59,7 +60,7 @@ func (s *Service) restoreOwner(ctx context.Context, box keys.Box, folder string,
 	return ActionNone, first(s.master.Delete(back, entry), errPassed)
 }
 
-// rewriteSettings writes the newest settings that can be read again, as the revision behind those that cannot.
+// rewriteSettings writes the newest settings of a mailbox that can be read again, as the revision behind those that cannot.
 func (s *Service) rewriteSettings(ctx context.Context, box keys.Box, unreadable keys.Revision) (Action, error) {
 	v, err := s.list(ctx, box, listing{prefix: "set-", times: true})
 	if err != nil {
@@ -68,26 +69,57 @@ func (s *Service) rewriteSettings(ctx context.Context, box keys.Box, unreadable 
 	if v.settings != unreadable {
 		return ActionNone, errPassed
 	}
-	var earlier []keys.Revision
-	for rev := range v.superseded {
-		if rev.Gen == unreadable.Gen { // what was before the mailbox was deleted is not to come back
-			earlier = append(earlier, rev)
-		}
+	set, err := readable(v.revisions, &Settings{Disabled: true}, func(rev keys.Revision) (*Settings, error) { return s.readSettings(ctx, box, rev) })
+	if err != nil {
+		return ActionNone, err
 	}
-	slices.SortFunc(earlier, func(a, b keys.Revision) int { return b.Rev - a.Rev })
-	set := &Settings{Disabled: true}
+	unreadable.Rev++
+	return s.writeAgain(ctx, box, unreadable, set, EventSettingsChanged)
+}
+
+// readable returns a copy of the newest settings but the latest that can be read, or what there is instead of any. What was before the mailbox was deleted does not come back.
+func readable[T any](revs revisions, instead *T, read func(keys.Revision) (*T, error)) (*T, error) {
+	earlier := slices.SortedFunc(maps.Keys(revs.superseded), func(a, b keys.Revision) int { return b.Rev - a.Rev })
 	for _, rev := range earlier {
-		readable, err := s.readSettings(ctx, box, rev)
+		if rev.Gen != revs.settings.Gen {
+			continue
+		}
+		set, err := read(rev)
 		if err == nil {
-			copied := *readable
-			set = &copied
-			break
+			instead := *set
+			return &instead, nil
 		}
 		if !errors.Is(err, storage.ErrCorrupt) && !errors.Is(err, storage.ErrNotExist) {
-			return ActionNone, err
+			return nil, err
 		}
 	}
-	return s.writeAgain(ctx, box, keys.Revision{Gen: unreadable.Gen, Rev: unreadable.Rev + 1}, set, EventSettingsChanged)
+	return instead, nil
+}
+
+// rewriteTenant does the same for the settings of the tenant. The defaults let nothing go.
+func (s *Service) rewriteTenant(ctx context.Context, unreadable keys.Revision) (Action, error) {
+	revs, err := s.tenantRevisions(ctx, true)
+	if err != nil {
+		return ActionNone, err
+	}
+	if revs.settings != unreadable {
+		return ActionNone, errPassed
+	}
+	set, err := readable(revs, &TenantSettings{}, func(rev keys.Revision) (*TenantSettings, error) {
+		return loadRevision(ctx, s, s.space.TenantAt(rev), rev, decodeTenantSettings)
+	})
+	if err != nil {
+		return ActionNone, err
+	}
+	unreadable.Rev++
+	won, err := s.writeTenantSettings(ctx, unreadable, set, nil)
+	if won || errors.Is(err, errUncertain) {
+		s.emit(EventTenantChanged, "", "", "")
+	}
+	if err == nil && !won {
+		err = errPassed // another one did
+	}
+	return ActionRestored, err
 }
 
 // remake makes a mailbox whose settings were lost: in the life that its greetings are of, if it has some.

@@ -21,6 +21,8 @@ type damage struct {
 	action voicemail.Action
 	// other: it is not of the victim.
 	other bool
+	// tenant: it is in no mailbox.
+	tenant bool
 	// region is what the finding says of it.
 	region string
 	// mended holds after Repair, beside a second Check that finds nothing.
@@ -155,6 +157,19 @@ func damages() []damage {
 			v.instead(v.names.SettingsAt(keys.Revision{Gen: 1}), "")
 			v.removeRaw(v.ownerNames()...)
 		}, action: voicemail.ActionRestored, other: true, mended: settings(voicemail.Settings{Disabled: true})},
+		{kind: voicemail.FoundSettingsUnreadable, why: "nobody of the tenant can deposit any more", plant: func(v *victim) {
+			_, err := v.svc.UpdateSettings(v.ctx, func(s *voicemail.TenantSettings) error { s.AccessNumber = "77"; return nil })
+			require.NoError(v, err)
+			v.plant(v.space.TenantAt(keys.Revision{Gen: 1, Rev: 2}), "{")
+		}, action: voicemail.ActionRestored, tenant: true, mended: func(v *victim) {
+			got, err := v.open(german).Settings(v.ctx)
+			require.NoError(v, err)
+			require.Equal(v, "77", got.AccessNumber)
+			v.deposit(v.box, nil)
+		}},
+		{kind: voicemail.FoundSettingsUnreadable, why: "what was in force is not known, and nothing may go by a guess", plant: func(v *victim) {
+			v.plant(v.space.TenantAt(keys.Revision{Gen: 1, Rev: 1}), strings.Repeat(" ", 1<<17))
+		}, action: voicemail.ActionRestored, tenant: true, mended: func(v *victim) { v.deposit(v.box, nil) }},
 		{kind: voicemail.FoundSettingsMissing, why: "the messages are there, and no mailbox shows them", plant: func(v *victim) {
 			v.removeRaw(v.names.SettingsAt(keys.Revision{Gen: 1}))
 			v.removeRaw(v.ownerNames()...)
@@ -202,6 +217,9 @@ func (d damage) check(e *env) {
 	want := voicemail.Finding{Kind: d.kind, Mailbox: "5001", Message: v.msg.ID(), Region: d.region}
 	if d.other {
 		want.Message = ""
+	}
+	if d.tenant {
+		want.Message, want.Mailbox = "", ""
 	}
 	one := func(fs []voicemail.Finding) voicemail.Finding {
 		e.Helper()
