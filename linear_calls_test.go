@@ -65,8 +65,7 @@ func (c *linearClient) keep(m Message) *message {
 
 func (c *linearClient) deposit(ctx context.Context) {
 	d := linearDeposit{box: c.box(), urgent: c.chance(2)}
-	switch {
-	case c.chance(2):
+	if c.chance(2) {
 		c.mu.Lock()
 		if n := len(c.deposits); n > 0 && c.chance(2) {
 			d = c.deposits[c.random.IntN(n)]

@@ -1,6 +1,7 @@
 package voicemail
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,10 +68,14 @@ func (h *linearHistory) begin(client int) *linearCall {
 	return c
 }
 
+// end notes what a call was told. Those that a crash cuts off end at the same time.
 func (h *linearHistory) end(c *linearCall, name string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c.failed, c.end = !known(err), h.tick()
+	if !errors.Is(err, context.Canceled) {
+		h.tick()
+	}
+	c.failed, c.end = !known(err), h.clock
 	c.name = name
 	if err != nil {
 		c.name += " = " + err.Error()
