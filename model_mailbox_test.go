@@ -23,7 +23,7 @@ func drawRetention(t *rapid.T) voicemail.Retention {
 }
 
 func drawWhenFull(t *rapid.T) voicemail.WhenFull {
-	return rapid.SampledFrom([]voicemail.WhenFull{"", voicemail.DropOldestRead, voicemail.Refuse}).Draw(t, "when full")
+	return rapid.SampledFrom([]voicemail.WhenFull{"", voicemail.DropOldestRead, voicemail.DropOldestRead, voicemail.Refuse}).Draw(t, "when full")
 }
 
 func drawSettings(t *rapid.T) voicemail.Settings {

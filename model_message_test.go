@@ -23,30 +23,33 @@ func setUrgent(urgent bool) func(voicemail.Message, context.Context) error {
 	return func(msg voicemail.Message, ctx context.Context) error { return msg.SetUrgent(ctx, urgent) }
 }
 
-func (m *model) markRead(s *voicemail.State) {
-	if !s.Read {
-		s.Read, s.ReadAt = true, m.now
+func (m *model) markRead(s *modelMessage) {
+	if !s.state.Read {
+		s.state.Read, s.state.ReadAt = true, m.now
 	}
 }
 
-func (m *model) trash(s *voicemail.State) {
-	if !s.Trashed {
-		s.Trashed, s.TrashedAt = true, m.now
+func (m *model) trash(s *modelMessage) {
+	if !s.state.Trashed {
+		s.state.Trashed, s.state.TrashedAt = true, m.now
 	}
 }
 
-func (m *model) toggle(do func(voicemail.Message, context.Context) error, change func(*model, *voicemail.State)) func(*rapid.T) {
+func (m *model) toggle(do func(voicemail.Message, context.Context) error, change func(*model, *modelMessage)) func(*rapid.T) {
 	return func(t *rapid.T) {
 		msg, is := m.message(t)
 		require.NoError(t, do(msg, m.ctx))
-		change(m, &is.state)
+		change(m, is)
 	}
 }
 
 func (m *model) deposit(t *rapid.T) {
 	id, box := m.box(t)
 	caller := rapid.SampledFrom(modelCallers).Draw(t, "caller")
-	opts := voicemail.DepositOptions{Caller: voicemail.ParseCallerID(caller), Urgent: rapid.Bool().Draw(t, "urgent")}
+	opts := voicemail.DepositOptions{
+		Caller: voicemail.ParseCallerID(caller), Urgent: rapid.Bool().Draw(t, "urgent"), Private: rapid.IntRange(0, 5).Draw(t, "private") == 5,
+		Read: rapid.Bool().Draw(t, "read"), Trashed: rapid.IntRange(0, 3).Draw(t, "trashed") == 3,
+	}
 	if rapid.Bool().Draw(t, "given ID") {
 		opts.ID = voicemail.NewMessageID(m.now)
 	}
@@ -63,9 +66,12 @@ func (m *model) deposit(t *rapid.T) {
 	require.NoError(t, err)
 	opts.ID = msg.ID()
 	m.first[msg.ID()] = deposited{id, audio, opts}
-	m.add(box, &modelMessage{
-		id: msg.ID(), caller: opts.Caller.Reveal(), audio: audio, received: m.now, state: voicemail.State{Urgent: opts.Urgent, Expires: opts.Expires},
-	})
+	is := &modelMessage{
+		id: msg.ID(), caller: opts.Caller.Reveal(), audio: audio, received: m.now, private: opts.Private,
+		state: voicemail.State{Read: opts.Read, Urgent: opts.Urgent, Trashed: opts.Trashed, Expires: opts.Expires},
+	}
+	is.takesPlace(m.now)
+	m.add(box, is)
 }
 
 // add puts a new message into a mailbox, and what has to go for it goes.
@@ -139,22 +145,10 @@ func (m *model) delete(t *rapid.T) {
 
 func (m *model) copy(t *rapid.T) {
 	msg, is := m.message(t)
-	to, box := m.box(t)
-	copied, err := msg.CopyTo(m.ctx, to, nil)
-	if want := m.refusal(box, is.bytes()); want != nil {
-		require.ErrorIs(t, err, want)
-		return
-	}
-	require.NoError(t, err)
-	m.add(box, m.copyOf(is, copied.ID()))
-}
-
-func (m *model) copyOf(is *modelMessage, id voicemail.MessageID) *modelMessage {
-	c := &modelMessage{
-		id: id, caller: is.caller, audio: is.audio, received: is.received, origin: is.id, state: voicemail.State{Urgent: is.state.Urgent}, parts: slices.Clone(is.parts),
-	}
-	c.takesPlace(m.now)
-	return c
+	to, _ := m.box(t)
+	opts := drawCopy(t)
+	copied, err := msg.CopyTo(m.ctx, to, opts)
+	m.copied(t, msg.Mailbox(), is, to, opts, copied, err)
 }
 
 func (m *model) move(t *rapid.T) {
@@ -184,8 +178,11 @@ func (m *model) moveTo(t *rapid.T, msg voicemail.Message, is *modelMessage, to v
 
 // stays is why a message cannot be moved, nil if it can.
 func (m *model) stays(from voicemail.MailboxID, is *modelMessage, to voicemail.MailboxID) error {
-	if to == from {
+	switch {
+	case to == from:
 		return voicemail.ErrInvalid
+	case is.private:
+		return voicemail.ErrPrivate
 	}
 	if refusal := m.refusal(m.boxes[to], is.bytes()); refusal != nil {
 		return refusal

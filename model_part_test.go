@@ -43,7 +43,7 @@ func (m *model) readParts(t *rapid.T, msg voicemail.Message) []modelPart {
 func (m *model) addPart(t *rapid.T) {
 	msg, is := m.message(t)
 	kind := rapid.SampledFrom([]voicemail.PartKind{voicemail.PartNote, voicemail.PartTranscript, voicemail.PartComment}).Draw(t, "kind")
-	part := voicemail.Part{Kind: kind, Revision: 1, ContentType: "text/plain; charset=utf-8"}
+	part := voicemail.Part{Kind: kind, ContentType: "text/plain; charset=utf-8"}
 	if kind == voicemail.PartTranscript {
 		part.ContentType = rapid.SampledFrom([]string{part.ContentType, "application/json"}).Draw(t, "type")
 	}
@@ -55,17 +55,25 @@ func (m *model) addPart(t *rapid.T) {
 }
 
 func (msg *modelMessage) addPart(part voicemail.Part, content string, at time.Time) modelPart {
-	for _, p := range slices.Backward(msg.parts) {
-		if p.Kind != part.Kind {
-			continue
-		}
-		if p.ContentType == part.ContentType && p.content == content {
-			return p
-		}
-		part.Revision = p.Revision + 1
-		break
+	if last := msg.lastPart(part.Kind); last.ContentType == part.ContentType && last.content == content {
+		return last
 	}
-	part.Size, part.Added = int64(len(content)), at
+	return msg.newPart(part, content, at)
+}
+
+// lastPart is the current part of a kind; the zero one if there is none.
+func (msg *modelMessage) lastPart(kind voicemail.PartKind) modelPart {
+	var last modelPart
+	for _, p := range msg.parts {
+		if p.Kind == kind {
+			last = p
+		}
+	}
+	return last
+}
+
+func (msg *modelMessage) newPart(part voicemail.Part, content string, at time.Time) modelPart {
+	part.Revision, part.Size, part.Added = msg.lastPart(part.Kind).Revision+1, int64(len(content)), at
 	added := modelPart{part, content}
 	msg.parts = append(msg.parts, added)
 	slices.SortFunc(msg.parts, func(a, b modelPart) int {

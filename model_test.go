@@ -47,19 +47,22 @@ func (m *model) operations() map[string]func(*rapid.T) {
 		{"time and upkeep", 2, m.maintain},
 		{"restart", 1, m.restart},
 
-		{"deposit", 5, m.deposit},
+		{"deposit", 8, m.deposit},
 		{"retry a deposit", 1, m.retry},
 		{"mark read", 3, m.toggle(voicemail.Message.MarkRead, (*model).markRead)},
-		{"mark unread", 1, m.toggle(voicemail.Message.MarkUnread, func(_ *model, s *voicemail.State) { s.Read, s.ReadAt = false, time.Time{} })},
-		{"urgent", 1, m.toggle(setUrgent(true), func(_ *model, s *voicemail.State) { s.Urgent = true })},
-		{"not urgent", 1, m.toggle(setUrgent(false), func(_ *model, s *voicemail.State) { s.Urgent = false })},
+		{"mark read by", 1, m.markReadBy},
+		{"mark unread", 1, m.toggle(voicemail.Message.MarkUnread, func(_ *model, s *modelMessage) { s.state.Read, s.state.ReadAt, s.reader = false, time.Time{}, "" })},
+		{"urgent", 1, m.toggle(setUrgent(true), func(_ *model, s *modelMessage) { s.state.Urgent = true })},
+		{"not urgent", 1, m.toggle(setUrgent(false), func(_ *model, s *modelMessage) { s.state.Urgent = false })},
 		{"trash", 2, m.toggle(voicemail.Message.Trash, (*model).trash)},
-		{"restore", 1, m.toggle(voicemail.Message.Restore, func(_ *model, s *voicemail.State) { s.Trashed, s.TrashedAt = false, time.Time{} })},
+		{"restore", 1, m.toggle(voicemail.Message.Restore, func(_ *model, s *modelMessage) { s.state.Trashed, s.state.TrashedAt = false, time.Time{} })},
 		{"set expiry", 1, m.setExpiry},
 		{"delete", 1, m.delete},
 		{"copy", 2, m.copy},
 		{"move", 2, m.move},
 		{"move back", 1, m.moveBack},
+		{"copy many", 1, m.copyAll},
+		{"move many", 1, m.moveAll},
 		{"add part", 3, m.addPart},
 		{"find", 1, m.find},
 		{"list", 1, m.list},
@@ -72,7 +75,7 @@ func (m *model) operations() map[string]func(*rapid.T) {
 		{"hold", 1, m.hold},
 		{"release", 1, m.release},
 		{"forget", 2, m.forget},
-		{"undo", 2, m.undo},
+		{"undo", 3, m.undo},
 		{"sweep", 1, m.sweep},
 	} {
 		for i := range op.weight {
@@ -100,7 +103,10 @@ type modelMessage struct {
 	audio    []byte
 	received time.Time
 	origin   voicemail.MessageID
+	private  bool
 	state    voicemail.State
+	reader   string // who marked it as read, if they said so; readBy is when they said it
+	readBy   time.Time
 	parts    []modelPart
 	holds    []gdpr.HoldID
 	cases    []*modelCase // that restrict it
@@ -262,7 +268,7 @@ func (b *modelBox) counts() voicemail.Counts {
 	return n
 }
 
-const modelLine = "%s %s from %q audio %x received %v copy of %q %+v parts %v"
+const modelLine = "%s %s from %q audio %x received %v copy of %q private %v %+v by %+v parts %v"
 
 // compare compares all that can be seen.
 func (m *model) compare(t *rapid.T) {
@@ -270,7 +276,7 @@ func (m *model) compare(t *rapid.T) {
 	for id, box := range m.boxes {
 		for _, msg := range box.messages {
 			if msg.visible() {
-				want = append(want, fmt.Sprintf(modelLine, id, msg.id, msg.caller, msg.audio, msg.received, msg.origin, msg.state, modelParts(msg.parts)))
+				want = append(want, fmt.Sprintf(modelLine, id, msg.id, msg.caller, msg.audio, msg.received, msg.origin, msg.private, msg.state, msg.firstReader(), modelParts(msg.parts)))
 			}
 		}
 		want = append(want, fmt.Sprintf("%s %v %+v", id, box.counts(), box.set), fmt.Sprintf("%s greets %v", id, box.current()))
@@ -287,12 +293,14 @@ func (m *model) compare(t *rapid.T) {
 		for msg, err := range box.Messages(m.ctx, &voicemail.ListOptions{Trash: voicemail.WithTrash}) {
 			require.NoError(t, err)
 			e := msg.Envelope()
+			reader, err := msg.FirstReader(m.ctx)
+			require.NoError(t, err)
 			var origin voicemail.MessageID
 			if e.CopiedFrom != nil {
 				origin = e.CopiedFrom.Message
 			}
 			got = append(got, fmt.Sprintf(modelLine,
-				box.ID(), msg.ID(), e.Caller.Reveal(), m.play(t, msg), e.ReceivedAt, origin, msg.State(), modelParts(m.readParts(t, msg))))
+				box.ID(), msg.ID(), e.Caller.Reveal(), m.play(t, msg), e.ReceivedAt, origin, e.Private, msg.State(), reader, modelParts(m.readParts(t, msg))))
 		}
 	}
 	tenant, err := m.svc.Settings(m.ctx)
