@@ -77,6 +77,7 @@ type action struct {
 	passed time.Duration // and how long ago
 	do     func(w *world) error
 	want   error
+	left   int    // how many tries are left then
 	resets bool   // the count begins anew
 	pin    string // the PIN afterwards; that of before, if empty
 }
@@ -86,21 +87,21 @@ func actions() []action {
 		return func(w *world) error { return w.verify(digits) }
 	}
 	return []action{
-		{name: "Right", failed: 3, do: verify(setPIN), resets: true},
-		{name: "Wrong", failed: 2, do: verify(wrongPIN), want: ErrWrongPIN},
+		{name: "Right", left: 4, failed: 3, do: verify(setPIN), resets: true},
+		{name: "Wrong", left: 1, failed: 2, do: verify(wrongPIN), want: ErrWrongPIN},
 		{name: "TheLastWrong", failed: 3, do: verify(wrongPIN), want: ErrWrongPIN},
 		{name: "Locked", failed: 4, do: verify(setPIN), want: ErrLocked},
-		{name: "RightAfterALock", failed: 4, passed: DefaultLock, do: verify(setPIN), resets: true},
-		{name: "WrongAfterALock", failed: 4, passed: DefaultLock, do: verify(wrongPIN), want: ErrWrongPIN, resets: true},
-		{name: "RightWithAWeakHash", failed: 3, do: func(w *world) error {
+		{name: "RightAfterALock", left: 4, failed: 4, passed: DefaultLock, do: verify(setPIN), resets: true},
+		{name: "WrongAfterALock", left: 3, failed: 4, passed: DefaultLock, do: verify(wrongPIN), want: ErrWrongPIN, resets: true},
+		{name: "RightWithAWeakHash", left: 4, failed: 3, do: func(w *world) error {
 			strong := *w.a
 			strong.opts.Argon2.Memory *= 2
 			_, err := strong.Verify(w.Context(), "5001", pin(w.T, setPIN))
 			return err
 		}, resets: true},
-		{name: "Set", failed: 4, do: func(w *world) error { return w.a.Set(w.Context(), "5001", pin(w.T, nextPIN), nil) }, resets: true, pin: nextPIN},
-		{name: "Change", failed: 3, do: func(w *world) error { return w.a.Change(w.Context(), "5001", pin(w.T, setPIN), pin(w.T, nextPIN)) }, resets: true, pin: nextPIN},
-		{name: "Unlock", failed: 4, do: func(w *world) error { return w.a.Unlock(w.Context(), "5001") }, resets: true},
+		{name: "Set", left: 4, failed: 4, do: func(w *world) error { return w.a.Set(w.Context(), "5001", pin(w.T, nextPIN), nil) }, resets: true, pin: nextPIN},
+		{name: "Change", left: 4, failed: 3, do: func(w *world) error { return w.a.Change(w.Context(), "5001", pin(w.T, setPIN), pin(w.T, nextPIN)) }, resets: true, pin: nextPIN},
+		{name: "Unlock", left: 4, failed: 4, do: func(w *world) error { return w.a.Unlock(w.Context(), "5001") }, resets: true},
 	}
 }
 
@@ -141,6 +142,9 @@ func (w *world) check(act action, err error, disturbed bool) {
 	w.Helper()
 	if !disturbed || !errors.Is(err, faultstore.ErrInjected) {
 		require.ErrorIs(w, err, act.want)
+		st, err := w.a.Status(w.Context(), "5001")
+		require.NoError(w, err)
+		require.Equal(w, act.left, st.Left)
 		if act.pin != "" {
 			require.ErrorIs(w, w.verify(setPIN), ErrWrongPIN)
 		}
@@ -196,6 +200,12 @@ func TestAStormOfFaultsGivesNoTriesAway(t *testing.T) {
 
 // Whoever has looked, and takes a number when the PIN is another one by then, is not answered about the PIN of before, and does not replace it.
 func TestWhoIsSlowIsAnsweredAboutThePINOfNow(t *testing.T) {
+	const try, revision = "v1/default/access/5001/try-*", "v1/default/access/5001/pin-*"
+	slow := func(w *world, name string, meanwhile func(*world)) {
+		w.faults.Set(faultstore.Fault{
+			Op: faultstore.Create, Pattern: name, Mode: faultstore.Pass, Wait: func(context.Context, faultstore.Call) error { meanwhile(w); return nil },
+		})
+	}
 	again := func(w *world) {
 		require.NoError(w, w.svc.DeleteMailbox(w.Context(), "5001"))
 		w.ahead.Add(int64(3 * time.Hour))
@@ -215,10 +225,7 @@ func TestWhoIsSlowIsAnsweredAboutThePINOfNow(t *testing.T) {
 		} {
 			t.Run(name+" before "+call, func(t *testing.T) {
 				w := newWorld(t)
-				w.faults.Set(faultstore.Fault{
-					Op: faultstore.Create, Pattern: "v1/default/access/5001/try-*", Mode: faultstore.Pass,
-					Wait: func(context.Context, faultstore.Call) error { meanwhile(w); return nil },
-				})
+				slow(w, try, meanwhile)
 				require.ErrorIs(t, do(w), ErrWrongPIN)
 				st, err := w.a.Status(t.Context(), "5001")
 				require.NoError(t, err)
@@ -228,11 +235,13 @@ func TestWhoIsSlowIsAnsweredAboutThePINOfNow(t *testing.T) {
 		}
 	}
 	w := newWorld(t)
-	w.faults.Set(faultstore.Fault{
-		Op: faultstore.Create, Pattern: "v1/default/access/5001/try-*", Mode: faultstore.Pass,
-		Wait: func(context.Context, faultstore.Call) error { again(w); return nil },
-	})
+	slow(w, try, again)
 	require.ErrorIs(t, w.verify(setPIN), ErrNoPIN)
+
+	w = newWorld(t)
+	slow(w, revision, set)
+	require.ErrorIs(t, w.a.Change(t.Context(), "5001", pin(t, setPIN), pin(t, wrongPIN)), ErrWrongPIN, "an administrator was sooner")
+	require.NoError(t, w.verify(nextPIN))
 }
 
 // spent is what an operation asks of the storage. A look is two listings.

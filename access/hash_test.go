@@ -12,6 +12,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/storage"
+	"github.com/genesys/voicemail/storage/faultstore"
 	"github.com/genesys/voicemail/storage/memstore"
 )
 
@@ -51,7 +52,8 @@ func TestImpossibleOptionsAreRefused(t *testing.T) {
 // The memory that hashes take is bounded, and who waits for it has used up no try.
 func TestNoMoreHashesAreMadeAtOnceThanMayBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := open(t, memstore.New(nil), &Options{Argon2: cheap, Parallel: 2})
+		faults := faultstore.New(memstore.New(nil))
+		a := open(t, faults, &Options{Argon2: cheap, Parallel: 2})
 		require.NoError(t, a.Set(t.Context(), "5001", pin(t, "0417"), nil))
 		a.slots <- struct{}{}
 		a.slots <- struct{}{}
@@ -76,9 +78,15 @@ func TestNoMoreHashesAreMadeAtOnceThanMayBe(t *testing.T) {
 		st, err := a.Status(t.Context(), "5001")
 		require.NoError(t, err)
 		require.Equal(t, Status{Set: true, Left: 4}, st)
+		places := 0
+		faults.Set(faultstore.Fault{
+			Op: faultstore.List, Pattern: "v1/default/access/5001/", N: 2, Mode: faultstore.Pass,
+			Wait: func(context.Context, faultstore.Call) error { places = len(a.slots); return nil },
+		})
 		_, err = a.Verify(t.Context(), "5001", pin(t, "0417"))
 		require.NoError(t, err)
-		require.Len(t, a.slots, 1, "each gives its place back")
+		require.Equal(t, 2, places, "it has a place until it has compared")
+		require.Len(t, a.slots, 1, "and gives it back")
 		_, err = a.Verify(ctx, "5001", pin(t, "0417"))
 		require.ErrorIs(t, err, context.Canceled)
 	})
