@@ -299,5 +299,10 @@ func mess(f *fixture) {
 	}
 	someGreetings(f)
 	f.plant(names.GreetingAudio(ofBusy(1, 3)), "orphan")
+	for _, name := range []keys.Access{
+		{Kind: keys.PIN, Gen: 1, Rev: 1}, {Kind: keys.PIN, Gen: 1, Rev: 2}, {Kind: keys.Try, Gen: 1, Rev: 2, N: 1}, {Kind: keys.Reset, Gen: 1, Rev: 2, N: 1},
+	} {
+		f.plant(names.AccessAt(name), "{}")
+	}
 	f.pass(rest)
 }
