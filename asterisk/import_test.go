@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -172,7 +173,8 @@ func TestTwoImportsAtOnceMakeOneMessageEach(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.Equal(t, reveal(t, service(t, want)), reveal(t, svc))
+	revision := regexp.MustCompile(`(greeting \w+) \d+:`) // two that set a greeting at the same time both succeed
+	assert.Equal(t, revision.ReplaceAllString(reveal(t, service(t, want)), "$1:"), revision.ReplaceAllString(reveal(t, svc), "$1:"))
 }
 
 func TestTheSpoolIsNeverChanged(t *testing.T) {
