@@ -104,7 +104,20 @@ func TestEveryInterleavingOfAPassAndAChangeOfOwnerKeepsTheIndexOfOwners(t *testi
 				return svc.master.Delete(ctx, namesBelow(ctx, svc, svc.space.Owners())...)
 			}
 			dayOld(&sc)
-			sc.Invariant = nil
+			ops := []actor{c.pass, gives}
+			sc.Invariant = func(st *interleave.State) error {
+				for _, r := range st.Results {
+					if !r.Done || r.Crashed {
+						return nil
+					}
+				}
+				for info, err := range storage.All(context.Background(), st.Stores[""], nil) {
+					if err != nil || strings.Contains(info.Key, "/owner/user/old/") {
+						return fmt.Errorf("the earlier owner has an entry: %v %w", info.Key, err)
+					}
+				}
+				return nil
+			}
 			sc.Recover = append(sc.Recover, interleave.Op{Name: "a pass", Run: func(ctx context.Context, w *interleave.World) (any, error) {
 				svc, err := testService(ctx, w.Store(""), 97)
 				if err != nil {
@@ -115,7 +128,6 @@ func TestEveryInterleavingOfAPassAndAChangeOfOwnerKeepsTheIndexOfOwners(t *testi
 				}
 				return unfounded(inspecting("check", false)).run(ctx, &stage{svc: svc})
 			}})
-			ops := []actor{c.pass, gives}
 			sc.Final = func(st *interleave.State) error {
 				svc, err := testService(context.Background(), st.Stores[""], 96)
 				if err != nil {
@@ -252,6 +264,17 @@ func acknowledged(state *interleave.State, ops []actor, name string) bool {
 	return i >= 0 && state.Results[i].Done && !state.Results[i].Crashed && state.Results[i].Err == nil
 }
 
+// quarantined reports whether a Repair was told that it put x into quarantine.
+func quarantined(state *interleave.State, ops []actor) bool {
+	for i, r := range state.Results[:len(ops)] {
+		found, _ := r.Value.([]Finding)
+		if acknowledged(state, ops, ops[i].name) && slices.ContainsFunc(found, func(f Finding) bool { return f.Message == msgX && f.Action == ActionQuarantined }) {
+			return true
+		}
+	}
+	return false
+}
+
 // deleted reports whether somebody was told that x is deleted.
 func deleted(state *interleave.State, ops []actor) bool {
 	return acknowledged(state, ops, "delete") || acknowledged(state, ops, "discard")
@@ -259,7 +282,7 @@ func deleted(state *interleave.State, ops []actor) bool {
 
 // check checks that x is there until somebody deletes it, and not afterwards.
 func (w wreck) check(state *interleave.State, ops []actor) error {
-	_, stays, _, err := survey(state.Stores[""])
+	_, stays, names, err := survey(state.Stores[""])
 	if err != nil {
 		return err
 	}
@@ -275,6 +298,15 @@ func (w wreck) check(state *interleave.State, ops []actor) error {
 		return errors.New("x was deleted and is there")
 	case !takes && !there:
 		return errors.New("x is lost")
+	}
+	over := !slices.ContainsFunc(state.Results[:len(ops)], func(r interleave.Result) bool { return !r.Done || r.Crashed })
+	for name := range names {
+		if over && gone && strings.Contains(name, string(msgX)) && (strings.Contains(name, "/caller/") || strings.HasSuffix(name, keys.Quarantine)) {
+			return fmt.Errorf("x was deleted, and %s is there", name)
+		}
+	}
+	if ops[len(ops)-1].name == "retention" && quarantined(state, ops) && !there {
+		return errors.New("x was in quarantine, and retention deleted it")
 	}
 	if acknowledged(state, ops, "deposit") && len(where(stays, msgY)) != 1 {
 		return errors.New("y was deposited and is not there")
@@ -322,6 +354,7 @@ func TestEveryInterleavingOfARepairMendsAndLosesNothing(t *testing.T) {
 	discard := actor{name: "discard", takes: true, may: []error{ErrNotFound}, run: func(ctx context.Context, a *stage) (any, error) {
 		return nil, a.svc.DeleteFromQuarantine(ctx, boxA, msgX)
 	}}
+	retention := actor{name: "retention", takes: true, run: maintain}
 	again := repairs()
 	again.name = "repair too"
 	for _, w := range wrecks() {
@@ -337,6 +370,20 @@ func TestEveryInterleavingOfARepairMendsAndLosesNothing(t *testing.T) {
 			t.Run(w.name+" and "+op.name, func(t *testing.T) {
 				t.Parallel()
 				interleave.Run(t, wrecked(w, crashes, repairs(), damaged(op)))
+			})
+		}
+		if w.name == "no recording" {
+			t.Run("no recording and retention", func(t *testing.T) {
+				t.Parallel()
+				expired, lose := w, w.do
+				expired.do = func(ctx context.Context, svc *Service, box keys.Box, x *metadata) error {
+					if _, err := svc.createMark(ctx, box, x.ref(), keys.ExpiresAt(time.Now().Add(time.Hour))); err != nil {
+						return err
+					}
+					time.Sleep(2 * time.Hour)
+					return lose(ctx, svc, box, x)
+				}
+				interleave.Run(t, wrecked(expired, 0, repairs(), retention))
 			})
 		}
 		if w.name == "quarantine" {

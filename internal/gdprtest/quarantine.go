@@ -42,9 +42,12 @@ func quarantineCovered(e *env) {
 	require.Equal(e, m.ID(), r.Problems[0].Message)
 	require.Contains(e, string(files["messages.csv"]), string(m.ID()))
 
+	e.events.reset()
 	require.Len(e, e.forget(c, request("c1", s.number)).Phones[0].Messages, len(s.left))
 	e.repair("", 0)
+	require.NotContains(e, e.events.of(voicemail.EventRestricted), hidden, "nobody could see it")
 	e.undo(c, request("c1", s.number))
+	require.NotContains(e, e.events.of(voicemail.EventUnrestricted), hidden, "nobody can")
 	require.NotContains(e, e.find(e.svc(), s.number), hidden, "undo takes back what the request did, and nothing else")
 	require.Len(e, e.find(e.svc(), s.number), len(s.left)-1)
 

@@ -21,7 +21,8 @@ type damage struct {
 	action voicemail.Action
 	// other: it is not of the victim.
 	other bool
-	// tenant: it is in no mailbox.
+	// in is where the finding is, if not in the victim's mailbox; tenant: in no mailbox.
+	in     voicemail.MailboxID
 	tenant bool
 	// region is what the finding says of it.
 	region string
@@ -170,6 +171,10 @@ func damages() []damage {
 		{kind: voicemail.FoundSettingsUnreadable, why: "what was in force is not known, and nothing may go by a guess", plant: func(v *victim) {
 			v.plant(v.space.TenantAt(keys.Revision{Gen: 1, Rev: 1}), strings.Repeat(" ", 1<<17))
 		}, action: voicemail.ActionRestored, tenant: true, mended: func(v *victim) { v.deposit(v.box, nil) }},
+		{kind: voicemail.FoundSettingsUnreadable, why: "the next user of the extension must not get the last one's mailbox", plant: func(v *victim) {
+			v.plant(v.names.SettingsAt(keys.Revision{Gen: 3}), "{")
+			v.removeRaw(v.ownerNames()...)
+		}, action: voicemail.ActionRestored, other: true, mended: settings(voicemail.Settings{Disabled: true})},
 		{kind: voicemail.FoundSettingsMissing, why: "the messages are there, and no mailbox shows them", plant: func(v *victim) {
 			v.removeRaw(v.names.SettingsAt(keys.Revision{Gen: 1}))
 			v.removeRaw(v.ownerNames()...)
@@ -184,6 +189,13 @@ func damages() []damage {
 			_, err = v.box.UpdateSettings(v.ctx, func(*voicemail.Settings) error { return nil })
 			require.NoError(v, err)
 		}, action: voicemail.ActionRemoved, other: true, at: day},
+		{kind: voicemail.FoundOwnerStale, why: "the deletion of the mailbox was cut off", plant: func(v *victim) {
+			folder, err := v.space.Owner("user", "agent8")
+			require.NoError(v, err)
+			v.mailboxWith("5003", &voicemail.Settings{Owner: voicemail.User("agent8")})
+			require.NoError(v, v.svc.DeleteMailbox(v.ctx, "5003"))
+			v.plant(v.keysOf("5003").OwnerEntry(folder, keys.Revision{Gen: 1}), "")
+		}, action: voicemail.ActionRemoved, other: true, in: "5003", at: day},
 	}
 }
 
@@ -217,6 +229,9 @@ func (d damage) check(e *env) {
 	want := voicemail.Finding{Kind: d.kind, Mailbox: "5001", Message: v.msg.ID(), Region: d.region}
 	if d.other {
 		want.Message = ""
+	}
+	if d.in != "" {
+		want.Mailbox = d.in
 	}
 	if d.tenant {
 		want.Message, want.Mailbox = "", ""
