@@ -122,15 +122,17 @@ func (s *Service) rewriteTenant(ctx context.Context, unreadable keys.Revision) (
 	return ActionRestored, err
 }
 
-// remake makes a mailbox whose settings were lost: in the life that its greetings are of, if it has some.
+// remake makes a mailbox whose settings were lost: in the life that its greetings and its PIN are of, if it has some.
 func (s *Service) remake(ctx context.Context, box keys.Box) (Action, error) {
 	rev := keys.Revision{Gen: 1}
-	for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: box.Greetings(), KeysOnly: true}) {
-		if err != nil {
-			return ActionNone, err
-		}
-		if n, err := s.space.ParseGreeting(info.Key); err == nil && n.Gen > rev.Gen {
-			rev.Gen = n.Gen
+	for _, folder := range box.Belongings() {
+		for info, err := range storage.All(ctx, s.master, &storage.ListOptions{Prefix: folder, KeysOnly: true}) {
+			if err != nil {
+				return ActionNone, err
+			}
+			if gen, ok := keys.BelongsTo(info.Key[len(folder):]); ok && (keys.Revision{Gen: gen}).Exists() {
+				rev.Gen = max(rev.Gen, gen)
+			}
 		}
 	}
 	return s.writeAgain(ctx, box, rev, &Settings{Disabled: true}, EventMailboxCreated)

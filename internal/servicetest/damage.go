@@ -179,6 +179,13 @@ func damages() []damage {
 			v.removeRaw(v.names.SettingsAt(keys.Revision{Gen: 1}))
 			v.removeRaw(v.ownerNames()...)
 		}, action: voicemail.ActionRestored, other: true, mended: settings(voicemail.Settings{Disabled: true})},
+		{kind: voicemail.FoundSettingsMissing, why: "its greetings and its PIN must be its own again", plant: func(v *victim) {
+			v.plant(v.names.AccessAt(keys.Access{Kind: keys.PIN, Gen: 3, Rev: 1}), "{}")
+			v.removeRaw(v.names.SettingsAt(keys.Revision{Gen: 1}))
+			v.removeRaw(v.ownerNames()...)
+		}, action: voicemail.ActionRestored, other: true, mended: func(v *victim) {
+			require.True(v, v.exists(v.names.SettingsAt(keys.Revision{Gen: 3})))
+		}},
 		{kind: voicemail.FoundOwnerMissing, why: "the agent's desktop has no lamp for it", plant: func(v *victim) { v.removeRaw(v.ownerNames()...) }, action: voicemail.ActionRestored, other: true, mended: func(v *victim) {
 			require.Equal(v, []voicemail.MailboxID{"5001"}, v.of("agent7"))
 		}},
