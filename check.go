@@ -62,7 +62,7 @@ func (o *CheckOptions) check() error {
 //
 // It is safe beside live traffic: what it finds it looks at again before it yields it, and what was begun less than two hours ago, or is younger than a day and belongs to nothing,
 // may be an operation under way and is no finding. It holds the names of one mailbox, or up to 20,000 others, in memory. It opens the metadata of each
-// message twice, and asks for each recording and each index entry once.
+// message twice, with AudioDigest three times, and asks for each recording and each index entry once.
 //
 // A pass that was broken off goes on where it was: CheckOptions.After. An error of the master region ends it, and so does ctx. Another region that fails is yielded once, as
 // an [*Error] that names it; what lies there is not looked at further, and nothing that belongs to no message is judged, since a deposit that waits there may need it.
