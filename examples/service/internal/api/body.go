@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/examples/internal/problem"
 )
 
@@ -80,6 +81,8 @@ func decodeJSON(body io.Reader, v any) error {
 	switch {
 	case errors.As(err, &wrong) && wrong.Field != "":
 		return badRequest("a member of the body has the wrong type: " + wrong.Field)
+	case errors.Is(err, voicemail.ErrInvalid): // of a PIN, which it does not cite
+		return badRequest(err.Error())
 	case strings.HasPrefix(err.Error(), "json: unknown field"):
 		return badRequest("the body has a member that is not known here")
 	}

@@ -21,6 +21,7 @@ type depositDoc struct {
 	CallID      string              `json:"callId"`
 	DurationMS  int64               `json:"durationMs"`
 	Urgent      bool                `json:"urgent"`
+	Private     bool                `json:"private"`
 	Expires     time.Time           `json:"expires"`
 	Attributes  map[string]string   `json:"attributes"`
 }
@@ -35,7 +36,7 @@ func (d *depositDoc) options(contentType string) (*voicemail.DepositOptions, err
 	o := &voicemail.DepositOptions{
 		ID: d.ID, Called: voicemail.ParseCallerID(d.Called), Redirecting: voicemail.ParseCallerID(d.Redirecting), CallID: d.CallID,
 		Caller: voicemail.ParseCallerID(d.Caller), ContentType: contentType, Duration: time.Duration(d.DurationMS) * time.Millisecond,
-		Urgent: d.Urgent, Expires: d.Expires, Attributes: d.Attributes,
+		Urgent: d.Urgent, Private: d.Private, Expires: d.Expires, Attributes: d.Attributes,
 	}
 	if d.CallerName != "" {
 		o.Caller = o.Caller.WithName(d.CallerName)
@@ -57,7 +58,8 @@ func (c *call) depositMessage() error {
 		return err
 	}
 	defer release()
-	details, audio, err := c.upload()
+	var details depositDoc
+	audio, err := c.upload("message", &details)
 	if err != nil {
 		return err
 	}
@@ -93,36 +95,36 @@ func (c *call) admitDeposit() (release func(), err error) {
 	return c.deposits.giveBack, nil
 }
 
-// upload reads the first part of the form, and returns the second to be read.
-func (c *call) upload() (*depositDoc, *recording, error) {
+// upload takes a form of two parts. It reads the first one, a JSON document of this name, into v, and returns the second one, a recording with the name audio, to be read.
+func (c *call) upload(name string, v any) (*recording, error) {
 	form, params, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil || form != formType || params["boundary"] == "" {
-		return nil, nil, mediaType(formType)
+		return nil, mediaType(formType)
 	}
-	f := &formReader{body: &clientBody{Reader: c.r.Body}}
+	f := &formReader{body: &clientBody{Reader: c.r.Body}, first: name}
 	f.parts = multipart.NewReader(f.body, params["boundary"])
-	part, err := f.next("message")
+	part, err := f.next(name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if got, _, err := mime.ParseMediaType(part.Header.Get("Content-Type")); err != nil || got != jsonType {
-		return nil, nil, badRequest("the part message has to be application/json")
+		return nil, badRequest("the part " + name + " has to be application/json")
 	}
-	details := &depositDoc{}
-	if err := decodeJSON(&clientBody{Reader: part}, details); err != nil {
-		return nil, nil, err
+	if err := decodeJSON(&clientBody{Reader: part}, v); err != nil {
+		return nil, err
 	}
 	part, err = f.next("audio")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return details, &recording{Reader: &clientBody{Reader: part}, form: f, contentType: part.Header.Get("Content-Type")}, nil
+	return &recording{Reader: &clientBody{Reader: part}, form: f, contentType: part.Header.Get("Content-Type")}, nil
 }
 
 // formReader reads the parts of a form.
 type formReader struct {
 	body  *clientBody
 	parts *multipart.Reader
+	first string // the name of the first part
 }
 
 func (f *formReader) next(name string) (*multipart.Part, error) {
@@ -131,7 +133,7 @@ func (f *formReader) next(name string) (*multipart.Part, error) {
 	case f.body.failed != nil:
 		return nil, f.body.failed
 	case err != nil, part.FormName() != name:
-		return nil, badRequest("the form has two parts, message and audio, in this order")
+		return nil, badRequest("the form has two parts, " + f.first + " and audio, in this order")
 	}
 	return part, nil
 }

@@ -42,7 +42,7 @@ func upload(parts ...string) string {
 	for _, p := range parts {
 		name, content, _ := strings.Cut(p, "=")
 		contentType := asJSON
-		if name != "message" {
+		if name != "message" && name != "copy" {
 			contentType = "audio/wav"
 		}
 		fmt.Fprintf(&b, "--b\r\nContent-Disposition: form-data; name=%q\r\nContent-Type: %s\r\n\r\n%s\r\n", name, contentType, content)
@@ -69,7 +69,9 @@ func (w *world) refuse(attempts []attempt) {
 		assert.Equal(w.t, a.status, r.status, "%s: %s", a.name, r.body)
 		assert.Equal(w.t, "application/problem+json", r.header.Get("Content-Type"), a.name)
 		assert.Equal(w.t, a.code, r.code(w.t), a.name)
-		assert.NotContains(w.t, string(r.body), caller[1:], "%s: the number comes back", a.name)
+		for _, secret := range []string{caller[1:], firstPIN, secondPIN, wrongPIN} {
+			assert.NotContains(w.t, string(r.body), secret, "%s: the number, or the PIN, comes back", a.name)
+		}
 		assert.Equal(w.t, before, w.names(), "%s: something was changed", a.name)
 	}
 }
@@ -89,6 +91,7 @@ func TestBadRequestsAreRefusedAndChangeNothing(t *testing.T) {
 		{"search", "POST", "/voicemail/v1/search", asJSON, `{"caller": "` + caller + `"}`},
 		{"copy", "POST", msg + "/copies", asJSON, `{"to": ["5002"]}`},
 		{"move", "POST", msg + "/move", asJSON, `{"to": "5002"}`},
+		{"moves", "POST", "5001/moves", asJSON, `{"to": "5002", "messages": ["` + m.ID + `"]}`},
 		{"mark", "PATCH", msg, asPatch, `{"read": true}`},
 	} {
 		member := tt.good[1 : len(tt.good)-1]
@@ -115,6 +118,17 @@ func TestBadRequestsAreRefusedAndChangeNothing(t *testing.T) {
 		bad("too many found", "POST", "/voicemail/v1/search", asJSON, `{"caller": "1", "limit": 201}`),
 		bad("copies to nobody", "POST", msg+"/copies", asJSON, `{"to": []}`),
 		bad("copies to too many", "POST", msg+"/copies", asJSON, `{"to": ["1"`+strings.Repeat(`,"1"`, 20)+`]}`),
+		bad("copies with an ID that is none", "POST", msg+"/copies", asJSON, `{"to": ["5002"], "id": "1"}`),
+		bad("copies with a note that is a list", "POST", msg+"/copies", asJSON, `{"to": ["5002"], "note": []}`),
+		bad("copies in a form without audio", "POST", msg+"/copies", asForm, upload(`copy={"to": ["5002"]}`)),
+		bad("copies in a form with a message", "POST", msg+"/copies", asForm, upload(`message={"to": ["5002"]}`, "audio=x")),
+		bad("copies in half a form", "POST", msg+"/copies", asForm, upload(`copy={"to": ["5002"]}`, "audio="+string(wav(80)))[:200]),
+		bad("copies with an empty comment", "POST", msg+"/copies", asForm, upload(`copy={"to": ["5002"]}`, "audio=")),
+		bad("copies with a form that does not end", "POST", msg+"/copies", asForm, upload(`copy={"to": ["5002"]}`, "audio="+string(wav(80)), "more=x")),
+		bad("copies in a form to nobody", "POST", msg+"/copies", asForm, upload(`copy={"to": []}`, "audio="+string(wav(80)))),
+		bad("moves of nothing", "POST", "5001/moves", asJSON, `{"to": "5002", "messages": []}`),
+		bad("moves of too many", "POST", "5001/moves", asJSON, `{"to": "5002", "messages": ["1"`+strings.Repeat(`,"1"`, 50)+`]}`),
+		attempt{"moves out of somebody else's mailbox", "", "POST", "5002/moves", asJSON, `{"to": "5001", "messages": ["` + m.ID + `"]}`, 404, "mailbox-not-found"},
 		attempt{"a move to nowhere", "", "POST", msg + "/move", asJSON, `{"to": "none"}`, 404, "mailbox-not-found"},
 		bad("a move to what cannot be", "POST", msg+"/move", asJSON, `{"to": ""}`),
 		bad("a mark that is null", "PATCH", msg, asPatch, `{"read": null}`),
@@ -194,10 +208,12 @@ func TestMailboxesThatTakeNothingSaySo(t *testing.T) {
 	w := newWorld(t, setup{})
 	w.patch("secret-admin", boxes+"/5001", `{"disabled": true}`)
 	w.patch("secret-admin", boxes+"/6001", `{"maxMessages": 1}`)
+	w.patch("secret-admin", boxes+"/5002", `{"minDurationMs": 1000}`)
 	m := w.left("6001")
 	audio := "audio=" + string(wav(80))
 	w.refuse([]attempt{
 		{"a disabled mailbox", "secret-switch", "POST", "5001/messages", asForm, upload("message={}", audio), 409, "mailbox-disabled"},
+		{"a recording that is too short", "secret-switch", "POST", "5002/messages", asForm, upload("message={}", audio), 400, "too-short"},
 		{"a full mailbox", "secret-switch", "POST", "6001/messages", asForm, upload("message={}", audio), 409, "mailbox-full"},
 		{"a move into a disabled mailbox", "", "POST", "6001/messages/" + m.ID + "/move", asJSON, `{"to": "5001"}`, 409, "mailbox-disabled"},
 	})
@@ -262,6 +278,16 @@ func TestProvisioningIsAnAdministrators(t *testing.T) {
 		bad("update the owner in part", "PATCH", "5001", asPatch, `{"owner": {"kind": "user"}}`),
 		bad("update the owner with more", "PATCH", "5001", asPatch, `{"owner": {"kind": "user", "id": "x", "name": "y"}}`),
 		bad("update with a quota of the past", "PATCH", "5001", asPatch, `{"maxBytes": -1}`),
+		bad("update with a fullness of another kind", "PATCH", "5001", asPatch, `{"whenFull": "explode"}`),
+		bad("update with a duration of the past", "PATCH", "5001", asPatch, `{"minDurationMs": -1}`),
+		bad("update with a duration that overflows", "PATCH", "5001", asPatch, `{"maxDurationMs": 9223372036854775807}`),
+		bad("update with durations the wrong way round", "PATCH", "5001", asPatch, `{"minDurationMs": 2000, "maxDurationMs": 1000}`),
+		bad("update with a retention without end", "PATCH", "5001", asPatch, `{"retentionDays": 99999999}`),
+		bad("update with a switch that is neither", "PATCH", "5001", asPatch, `{"keepUnread": "maybe"}`),
+		bad("update with a number without end", "PATCH", "5001", asPatch, `{"optOutNumber": "`+strings.Repeat("1", 300)+`"}`),
+		bad("create with a duration that overflows", "POST", boxes, asJSON, `{"id": "5009", "maxDurationMs": 9223372036854775807}`),
+		attempt{"usage of nothing", "secret-admin", "GET", "none/usage", "", "", 404, "mailbox-not-found"},
+		bad("usage with a parameter", "GET", "5001/usage?x=1", "", ""),
 		bad("delete with a parameter", "DELETE", "5001?force=true", "", ""),
 	})
 }
@@ -279,10 +305,12 @@ func TestCredentialsOfNobodyOpenNothing(t *testing.T) {
 		{"GET", boxes + "/5001/messages/" + m.ID, "", ""}, {"PATCH", boxes + "/5001/messages/" + m.ID, asPatch, `{"read": true}`},
 		{"DELETE", boxes + "/5001/messages/" + m.ID, "", ""}, {"GET", m.Recording, "", ""},
 		{"POST", boxes + "/5001/messages/" + m.ID + "/copies", asJSON, `{"to": ["6001"]}`}, {"POST", boxes + "/5001/messages/" + m.ID + "/move", asJSON, `{"to": "6001"}`},
+		{"POST", boxes + "/5001/moves", asJSON, `{"to": "6001", "messages": ["` + m.ID + `"]}`},
 	}
 	for _, c := range [][3]string{
 		{"GET", "/greetings"}, {"GET", "/greeting"}, {"PUT", "/greetings/busy", "audio/wav"}, {"DELETE", "/greetings/busy"}, {"GET", "/greetings/busy/recording"},
 		{"GET", "/messages/" + m.ID + "/parts"}, {"POST", "/messages/" + m.ID + "/parts/note", "text/plain"}, {"GET", "/messages/" + m.ID + "/parts/note/1"},
+		{"GET", "/usage"}, {"GET", "/pin"}, {"PUT", "/pin", asJSON}, {"DELETE", "/pin"}, {"POST", "/pin/change", asJSON}, {"POST", "/pin/unlock"},
 	} {
 		calls = append(calls, request{c[0], boxes + "/5001" + c[1], c[2], ""})
 	}

@@ -37,12 +37,9 @@ type lampDoc struct {
 
 // mailboxDoc is a mailbox with its settings.
 type mailboxDoc struct {
-	ID          voicemail.MailboxID `json:"id"`
-	Owner       *voicemail.Owner    `json:"owner"`
-	Disabled    bool                `json:"disabled"`
-	MaxMessages int                 `json:"maxMessages"`
-	MaxBytes    int64               `json:"maxBytes"`
-	Counts      countsDoc           `json:"counts"`
+	ID voicemail.MailboxID `json:"id"`
+	settingsDoc
+	Counts countsDoc `json:"counts"`
 }
 
 // theirs reports whether a mailbox of this owner is of who asks, or of a group of theirs.
@@ -115,11 +112,7 @@ func (c *call) answerMailbox(status int, box voicemail.Mailbox, settings voicema
 	if err != nil {
 		return err
 	}
-	doc := mailboxDoc{ID: box.ID(), Disabled: settings.Disabled, MaxMessages: settings.MaxMessages, MaxBytes: settings.MaxBytes, Counts: newCounts(counts)}
-	if settings.Owner != (voicemail.Owner{}) {
-		doc.Owner = &settings.Owner
-	}
-	return c.answer(status, doc)
+	return c.answer(status, mailboxDoc{box.ID(), newSettings(settings), newCounts(counts)})
 }
 
 func (c *call) getMailbox() error {
@@ -138,18 +131,15 @@ func (c *call) createMailbox() error {
 		return err
 	}
 	var doc struct {
-		ID          voicemail.MailboxID `json:"id"`
-		Owner       *voicemail.Owner    `json:"owner"`
-		Disabled    bool                `json:"disabled"`
-		MaxMessages int                 `json:"maxMessages"`
-		MaxBytes    int64               `json:"maxBytes"`
+		ID voicemail.MailboxID `json:"id"`
+		settingsDoc
 	}
 	if err := c.decode(jsonType, &doc); err != nil {
 		return err
 	}
-	settings := voicemail.Settings{Disabled: doc.Disabled, MaxMessages: doc.MaxMessages, MaxBytes: doc.MaxBytes}
-	if doc.Owner != nil {
-		settings.Owner = *doc.Owner
+	var settings voicemail.Settings
+	if err := doc.set(&settings); err != nil {
+		return err
 	}
 	box, err := c.tenant.Service.CreateMailbox(c.r.Context(), doc.ID, &settings)
 	if err != nil {
@@ -163,12 +153,7 @@ func (c *call) updateMailbox() error {
 	if err := c.admin(); err != nil {
 		return err
 	}
-	var patch struct {
-		Owner       optional[voicemail.Owner] `json:"owner"`
-		Disabled    optional[bool]            `json:"disabled"`
-		MaxMessages optional[int]             `json:"maxMessages"`
-		MaxBytes    optional[int64]           `json:"maxBytes"`
-	}
+	var patch settingsPatch
 	if err := c.decode(mergePatchType, &patch); err != nil {
 		return err
 	}
@@ -176,28 +161,11 @@ func (c *call) updateMailbox() error {
 	if err != nil {
 		return err
 	}
-	settings, err := box.UpdateSettings(c.r.Context(), func(s *voicemail.Settings) error {
-		apply(&s.Owner, patch.Owner)
-		apply(&s.Disabled, patch.Disabled)
-		apply(&s.MaxMessages, patch.MaxMessages)
-		apply(&s.MaxBytes, patch.MaxBytes)
-		return nil
-	})
+	settings, err := box.UpdateSettings(c.r.Context(), patch.apply)
 	if err != nil {
 		return err
 	}
 	return c.answerMailbox(http.StatusOK, box, settings)
-}
-
-// apply sets a setting if the patch has it; null is its default.
-func apply[T any](field *T, member optional[T]) {
-	if !member.given {
-		return
-	}
-	var zero T
-	if *field = zero; member.value != nil {
-		*field = *member.value
-	}
 }
 
 func (c *call) deleteMailbox() error {

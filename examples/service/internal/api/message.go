@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -32,9 +34,17 @@ type messageDoc struct {
 	Trashed          bool                `json:"trashed"`
 	TrashedAt        time.Time           `json:"trashedAt,omitzero"`
 	Held             bool                `json:"held"`
+	Private          bool                `json:"private"`
 	Expires          time.Time           `json:"expires,omitzero"`
 	Pending          bool                `json:"pending"`
 	Recording        string              `json:"recording"`
+	FirstReader      *readerDoc          `json:"firstReader,omitempty"` // where one message is answered
+}
+
+// readerDoc is who marked a message as heard first. User is empty if it was not said who.
+type readerDoc struct {
+	User string    `json:"user,omitempty"`
+	At   time.Time `json:"at"`
 }
 
 // partyDoc is who called, or was called.
@@ -62,7 +72,7 @@ func newMessage(m voicemail.Message) messageDoc {
 		ID: m.ID(), Mailbox: m.Mailbox(), Caller: newParty(e.Caller), Called: newOtherParty(e.Called), Redirecting: newOtherParty(e.Redirecting), CallID: e.CallID,
 		ReceivedAt: e.ReceivedAt, DurationMS: e.Duration.Milliseconds(), DurationMeasured: e.DurationMeasured, Size: e.Size, ContentType: e.ContentType,
 		SHA256: e.SHA256, Attributes: e.Attributes, CopiedFrom: e.CopiedFrom,
-		Read: s.Read, ReadAt: s.ReadAt, Urgent: s.Urgent, Trashed: s.Trashed, TrashedAt: s.TrashedAt, Held: s.Held, Expires: s.Expires, Pending: s.Pending,
+		Read: s.Read, ReadAt: s.ReadAt, Urgent: s.Urgent, Trashed: s.Trashed, TrashedAt: s.TrashedAt, Held: s.Held, Private: e.Private, Expires: s.Expires, Pending: s.Pending,
 		Recording: messageURL(m.Mailbox(), m.ID()) + "/recording",
 	}
 }
@@ -99,11 +109,32 @@ func (c *call) message() (voicemail.Mailbox, voicemail.Message, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := box.Message(c.r.Context(), voicemail.MessageID(c.r.PathValue("message")))
+	m, err := messageIn(c.r.Context(), box, voicemail.MessageID(c.r.PathValue("message")))
+	return box, m, err
+}
+
+// messageIn returns a message of a mailbox. An ID that cannot be a message's is one of no message.
+func messageIn(ctx context.Context, box voicemail.Mailbox, id voicemail.MessageID) (voicemail.Message, error) {
+	m, err := box.Message(ctx, id)
 	if errors.Is(err, voicemail.ErrInvalid) {
 		err = voicemail.ErrNotFound
 	}
-	return box, m, err
+	return m, err
+}
+
+// answerMessage answers with a message, and who heard it first.
+func (c *call) answerMessage(m voicemail.Message) error {
+	doc := newMessage(m)
+	if doc.Read {
+		r, err := m.FirstReader(c.r.Context())
+		if err != nil {
+			return err
+		}
+		if r != (voicemail.Reader{}) { // marked as not heard meanwhile
+			doc.FirstReader = &readerDoc{r.ID, r.At}
+		}
+	}
+	return c.answer(http.StatusOK, doc)
 }
 
 func (c *call) listMessages() error {
@@ -181,7 +212,7 @@ func (c *call) getMessage() error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, newMessage(m))
+	return c.answerMessage(m)
 }
 
 // updateMessage makes the changes one after the other. If one fails those before it stay; each can be repeated.
@@ -199,7 +230,7 @@ func (c *call) updateMessage() error {
 		flag{"urgent", patch.Urgent, func(m voicemail.Message, on bool) error { return m.SetUrgent(c.r.Context(), on) }},
 		flag{"read", patch.Read, func(m voicemail.Message, on bool) error {
 			if on {
-				return m.MarkRead(c.r.Context())
+				return m.MarkReadBy(c.r.Context(), cmp.Or(c.who.User, c.who.Name))
 			}
 			return m.MarkUnread(c.r.Context())
 		}},
@@ -232,7 +263,7 @@ func (c *call) updateMessage() error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, newMessage(m))
+	return c.answerMessage(m)
 }
 
 // flag is a member of a patch that is true or false.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/access"
 	"github.com/genesys/voicemail/examples/internal/problem"
 	"github.com/genesys/voicemail/examples/service/internal/tenants"
 	"github.com/genesys/voicemail/storage"
@@ -23,6 +24,13 @@ const (
 	tooManyMailboxes = "too-many-mailboxes"
 	messageHeld      = "message-held"
 	messageGone      = "message-gone"
+	messagePrivate   = "message-private"
+	tooManyParts     = "too-many-parts"
+	tooShort         = "too-short"
+	wrongPIN         = "wrong-pin"
+	weakPIN          = "weak-pin"
+	noPIN            = "no-pin"
+	pinLocked        = "pin-locked"
 	partNotFound     = "part-not-found"
 	greetingNotFound = "greeting-not-found"
 	messageDamaged   = "message-damaged"
@@ -46,6 +54,11 @@ var known = []struct {
 	{voicemail.ErrMailboxFull, http.StatusConflict, mailboxFull, "The mailbox is full", "it takes messages again when some were deleted"},
 	{voicemail.ErrTooManyMailboxes, http.StatusConflict, tooManyMailboxes, "The user has as many mailboxes as are allowed", ""},
 	{voicemail.ErrHeld, http.StatusConflict, messageHeld, "A hold keeps the message", "it can be neither deleted nor moved"},
+	{voicemail.ErrPrivate, http.StatusConflict, messagePrivate, "The message is private", "it is neither copied nor moved to another mailbox"},
+	{voicemail.ErrTooManyParts, http.StatusConflict, tooManyParts, "The message has as many parts as it can have", ""},
+	{voicemail.ErrTooShort, http.StatusBadRequest, tooShort, "The recording is shorter than the mailbox takes", ""},
+	{access.ErrNoPIN, http.StatusConflict, noPIN, "The mailbox has no PIN", "an administrator has to set one"},
+	{access.ErrWeakPIN, http.StatusBadRequest, weakPIN, "The PIN is too weak", "it is too short, one digit repeated, a run of digits, the number of the mailbox, or the old one"},
 	{voicemail.ErrGone, http.StatusGone, messageGone, "The message of this ID was deleted or moved away", "it is not taken again"},
 	{voicemail.ErrConflict, http.StatusConflict, conflict, "Somebody else is at it, or the ID is that of another message", "look again, then repeat"},
 	{voicemail.ErrTooLarge, http.StatusRequestEntityTooLarge, problem.TooLarge, "What was sent is longer than is taken", ""},
@@ -57,6 +70,9 @@ var known = []struct {
 func problemOf(err error) *problem.Problem {
 	var p *problem.Problem
 	if errors.As(err, &p) {
+		return p
+	}
+	if p := pinProblem(err); p != nil {
 		return p
 	}
 	for _, k := range known {
@@ -75,6 +91,21 @@ func problemOf(err error) *problem.Problem {
 		return problem.Common(context.Canceled)
 	}
 	return problem.Common(err)
+}
+
+// pinProblem returns the problem of a PIN that was not right, or that is not looked at; nil if that is not the error.
+func pinProblem(err error) *problem.Problem {
+	var wrong *access.WrongPINError
+	var locked *access.LockedError
+	switch {
+	case errors.As(err, &wrong):
+		return problem.New(http.StatusForbidden, wrongPIN, "The PIN is not that of the mailbox", fmt.Sprintf("tries left: %d", wrong.Left)).Because(err)
+	case errors.As(err, &locked):
+		p := problem.New(http.StatusTooManyRequests, pinLocked, "Too many PINs were wrong", "wait, or ask an administrator to unlock the mailbox").Because(err)
+		p.RetryAfter = max(time.Until(locked.Until), time.Second)
+		return p
+	}
+	return nil
 }
 
 // argument returns what the library says of an argument, without the operation and the place, which the client knows. It holds no number, by the contract of the library.

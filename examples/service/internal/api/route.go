@@ -47,6 +47,13 @@ func routes() []route {
 		{"PATCH", mailboxPath, "updateMailbox", identified, (*call).updateMailbox},
 		{"DELETE", mailboxPath, "deleteMailbox", identified, (*call).deleteMailbox},
 
+		{"GET", mailboxPath + "/usage", "getUsage", identified, (*call).getUsage},
+		{"GET", mailboxPath + "/pin", "getPIN", identified, (*call).getPIN},
+		{"PUT", mailboxPath + "/pin", "setPIN", identified, (*call).setPIN},
+		{"DELETE", mailboxPath + "/pin", "clearPIN", identified, (*call).clearPIN},
+		{"POST", mailboxPath + "/pin/change", "changePIN", identified, (*call).changePIN},
+		{"POST", mailboxPath + "/pin/unlock", "unlockPIN", identified, (*call).unlockPIN},
+
 		{"GET", mailboxPath + "/greetings", "listGreetings", identified, (*call).listGreetings},
 		{"GET", mailboxPath + "/greeting", "chooseGreeting", identified, (*call).chooseGreeting},
 		{"PUT", mailboxPath + "/greetings/{kind}", "setGreeting", identified, (*call).setGreeting},
@@ -64,6 +71,7 @@ func routes() []route {
 		{"POST", messagePath + "/parts/{kind}", "addPart", identified, (*call).addPart},
 		{"GET", messagePath + "/parts/{kind}/{revision}", "getPart", ticketed, (*call).getPart},
 		{"POST", messagePath + "/move", "moveMessage", identified, (*call).moveMessage},
+		{"POST", mailboxPath + "/moves", "moveMessages", identified, (*call).moveMessages},
 	}
 }
 

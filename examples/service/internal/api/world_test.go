@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/genesys/voicemail"
+	pins "github.com/genesys/voicemail/access"
 	"github.com/genesys/voicemail/examples/internal/auth"
 	"github.com/genesys/voicemail/examples/internal/openapi"
 	"github.com/genesys/voicemail/examples/service/internal/access"
@@ -97,7 +98,7 @@ func newWorld(t *testing.T, s setup) *world {
 	logger := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.tenants = tenants.New(w.regions, tenants.Options{
 		Directory: tenants.Fixed{"cc-1": "one", "cc-2": "two"}, Logger: logger, Watch: s.watch,
-		Service: voicemail.Options{Logger: logger, Limits: s.limit}, Lamps: mwi.Options{Gap: cmp.Or(s.gap, 10*time.Millisecond), Logger: logger},
+		Service: voicemail.Options{Logger: logger, Limits: s.limit}, PINs: pins.Options{Argon2: pins.Argon2{Memory: 8, Time: 1}}, Lamps: mwi.Options{Gap: cmp.Or(s.gap, 10*time.Millisecond), Logger: logger},
 	})
 	s.serve.Logger = logger
 	server := serve.New(s.serve)
@@ -143,6 +144,7 @@ func (w *world) discreet() {
 	log := w.log.String()
 	for what, text := range map[string]string{
 		"a number": caller[1:], "another number": otherOne[1:], "a name": callerName, "a secret": "secret-", "a ticket": "ticket=", "an address": "127.0.0.1", "an object name": "v1/one/",
+		"a PIN": firstPIN[:9], // which all begin with
 	} {
 		assert.NotContains(w.t, log, text, "%s is logged", what)
 	}

@@ -31,7 +31,10 @@ func (p *Pool) keep(ctx context.Context, tenant string) {
 		defer done()
 		_, syncErr := t.Service.Sync(ctx)
 		_, maintainErr := t.Service.Maintain(ctx)
-		_, sweepErr := t.Privacy.Sweep(ctx)
+		swept, sweepErr := t.Privacy.Sweep(ctx)
+		if sweepErr == nil && len(swept.Late) > 0 {
+			p.opts.Logger.ErrorContext(ctx, "callers should have been erased by now, or their receipts be written", "tenant", tenant, "cases", len(swept.Late))
+		}
 		err = errors.Join(syncErr, maintainErr, sweepErr)
 	}
 	if err != nil && ctx.Err() == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/access"
 	"github.com/genesys/voicemail/gdpr"
 	"github.com/genesys/voicemail/mwi"
 )
@@ -21,6 +22,8 @@ type Tenant struct {
 	Lamps *mwi.Publisher
 	// Privacy answers data-protection requests.
 	Privacy *gdpr.Controller
+	// PINs keeps the PINs of its mailboxes.
+	PINs *access.Access
 }
 
 // Options are the options of [New]. The zero value of a field is its default.
@@ -35,6 +38,8 @@ type Options struct {
 	Lamps mwi.Options
 	// Privacy are the options of each tenant's Controller. Keep sweeps, so it has to be called at Interval at least.
 	Privacy gdpr.Options
+	// PINs are the options of each tenant's PINs.
+	PINs access.Options
 	// Watch is how often mailboxes that somebody listens to are looked at for changes that other processes made; default 15 seconds.
 	Watch time.Duration
 	// Logger is told of what fails.
@@ -187,9 +192,13 @@ func (p *Pool) start(tenant string, e *entry) {
 	opts := p.opts.Service
 	opts.Tenant, opts.Observer = tenant, lamps.Observe
 	var privacy *gdpr.Controller
+	var pins *access.Access
 	svc, err := voicemail.Open(ctx, p.regions, &opts)
 	if err == nil {
 		privacy, err = gdpr.New(svc, &p.opts.Privacy)
+	}
+	if err == nil {
+		pins, err = access.New(svc, &p.opts.PINs)
 	}
 
 	p.mu.Lock()
@@ -208,7 +217,7 @@ func (p *Pool) start(tenant string, e *entry) {
 	}
 	lamps.Start(svc)
 	watch, stop := context.WithCancel(p.ctx)
-	e.tenant, e.stop = &Tenant{svc, lamps, privacy}, stop
+	e.tenant, e.stop = &Tenant{svc, lamps, privacy, pins}, stop
 	p.wg.Go(func() {
 		if err := lamps.Watch(watch, &mwi.WatchOptions{Interval: p.opts.Watch}); watch.Err() == nil && !errors.Is(err, mwi.ErrClosed) {
 			p.opts.Logger.ErrorContext(watch, "changes that other processes make are not seen", "error", err)

@@ -1,10 +1,13 @@
 package tenants_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/examples/service/internal/tenants"
+	"github.com/genesys/voicemail/gdpr"
 	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/faultstore"
 	"github.com/genesys/voicemail/storage/memstore"
@@ -139,6 +143,32 @@ func TestTenantsAreKeptEveryHour(t *testing.T) {
 			done()
 		}
 		require.NoError(t, p.Close())
+	})
+}
+
+func TestAPromiseThatIsBrokenIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		p := tenants.New(voicemail.OneRegion(memstore.New(nil)), tenants.Options{Directory: directory, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		tenant, done, err := p.Use(t.Context(), "cc-1")
+		require.NoError(t, err)
+		box, err := tenant.Service.CreateMailbox(t.Context(), "5001", nil)
+		require.NoError(t, err)
+		_, err = box.Deposit(t.Context(), recording(), &voicemail.DepositOptions{Caller: voicemail.ParseCallerID("+15550100142")})
+		require.NoError(t, err)
+		req, err := gdpr.ParseRequest(strings.NewReader(`{"caseid": "DSR-1", "consumers": [{"consumer": [{"phone": "+15550100142"}]}]}`))
+		require.NoError(t, err)
+		req.Actor = "officer"
+		_, err = tenant.Privacy.ForgetMe(t.Context(), req)
+		require.NoError(t, err)
+		done()
+		time.Sleep(25 * time.Hour) // in which nobody keeps the tenants
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		p.Keep(ctx, time.Hour)
+		require.NoError(t, p.Close())
+		assert.Contains(t, log.String(), "callers should have been erased by now, or their receipts be written\" tenant=one cases=1")
+		assert.NotContains(t, log.String(), "DSR-1")
 	})
 }
 

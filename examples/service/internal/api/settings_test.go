@@ -1,0 +1,52 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSettingsAreReadAsTheyWereWritten(t *testing.T) {
+	w := newWorld(t, setup{})
+	const policy = `"maxMessages": 20, "maxBytes": 1000000, "whenFull": "drop-oldest-read", "minDurationMs": 500, "maxDurationMs": 120000, "retentionDays": 30, "keepUnread": "on", "trashDays": -1, ` +
+		`"optOutNumber": "5550"`
+	r := w.post("secret-admin", boxes, `{"id": "5003", "owner": {"kind": "user", "id": "agent9"}, "disabled": true, `+policy+`}`)
+	require.Equal(t, http.StatusCreated, r.status, "%s", r.body)
+	assert.JSONEq(t, `{"id": "5003", "owner": {"kind": "user", "id": "agent9"}, "disabled": true, `+policy+`, "counts": {"new": 0, "old": 0, "newUrgent": 0, "oldUrgent": 0}}`, string(r.body))
+	assert.Equal(t, string(r.body), string(w.get("secret-admin", boxes+"/5003").body))
+	r = w.patch("secret-admin", boxes+"/5003", `{"retentionDays": 7, "keepUnread": null, "whenFull": null, "maxDurationMs": null, "owner": null, "disabled": false}`)
+	require.Equal(t, http.StatusOK, r.status, "%s", r.body)
+	assert.JSONEq(t, `{"id": "5003", "owner": null, "disabled": false, "maxMessages": 20, "maxBytes": 1000000, "whenFull": "", "minDurationMs": 500, "maxDurationMs": 0, "retentionDays": 7,
+		"keepUnread": "", "trashDays": -1, "optOutNumber": "5550", "counts": {"new": 0, "old": 0, "newUrgent": 0, "oldUrgent": 0}}`, string(r.body))
+}
+
+func TestUsageSaysWhatThereIsAndWhatIsInForce(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.patch("secret-admin", boxes+"/5001", `{"maxMessages": 20}`)
+	m := w.left("5001")
+	w.left("5001")
+	w.patch("secret-agent7", boxes+"/5001/messages/"+m.ID, `{"trashed": true}`)
+	var u struct {
+		Counts            struct{ New int }
+		Trashed, Messages int
+		Bytes             int
+		Regions           map[string]int
+		Policy            struct {
+			MaxMessages int
+			WhenFull    string
+		}
+	}
+	w.get("secret-agent7", boxes+"/5001/usage").into(t, &u)
+	assert.Equal(t, 1, u.Counts.New)
+	assert.Equal(t, 1, u.Trashed)
+	assert.Equal(t, 2, u.Messages)
+	assert.Equal(t, 2*len(wav(800)), u.Bytes)
+	assert.Equal(t, map[string]int{"main": u.Bytes}, u.Regions)
+	assert.Equal(t, 20, u.Policy.MaxMessages)
+	assert.Equal(t, "refuse", u.Policy.WhenFull, "the default")
+	for _, secret := range []string{"secret-agent8", "secret-switch"} {
+		assert.Equal(t, http.StatusNotFound, w.get(secret, boxes+"/5001/usage").status, secret)
+	}
+}
