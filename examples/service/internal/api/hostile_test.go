@@ -280,13 +280,14 @@ func TestProvisioningIsAnAdministrators(t *testing.T) {
 		bad("update with a quota of the past", "PATCH", "5001", asPatch, `{"maxBytes": -1}`),
 		bad("update with a fullness of another kind", "PATCH", "5001", asPatch, `{"whenFull": "explode"}`),
 		bad("update with a duration of the past", "PATCH", "5001", asPatch, `{"minDurationMs": -1}`),
-		bad("update with a duration that overflows", "PATCH", "5001", asPatch, `{"maxDurationMs": 9223372036854775807}`),
+		bad("update with a duration that overflows", "PATCH", "5001", asPatch, `{"maxDurationMs": 288230376151711744}`), // which is 0 nanoseconds
+		bad("update with a duration of two days", "PATCH", "5001", asPatch, `{"maxDurationMs": 172800000}`),
 		bad("update with durations the wrong way round", "PATCH", "5001", asPatch, `{"minDurationMs": 2000, "maxDurationMs": 1000}`),
 		bad("update with a retention without end", "PATCH", "5001", asPatch, `{"retentionDays": 99999999}`),
 		bad("update with a switch that is neither", "PATCH", "5001", asPatch, `{"keepUnread": "maybe"}`),
 		bad("update with a number without end", "PATCH", "5001", asPatch, `{"optOutNumber": "`+strings.Repeat("1", 300)+`"}`),
-		bad("create with a duration that overflows", "POST", boxes, asJSON, `{"id": "5009", "maxDurationMs": 9223372036854775807}`),
-		attempt{"usage of nothing", "secret-admin", "GET", "none/usage", "", "", 404, "mailbox-not-found"},
+		bad("create with a duration that overflows", "POST", boxes, asJSON, `{"id": "5009", "maxDurationMs": 288230376151711744}`),
+		{"usage of nothing", "secret-admin", "GET", "none/usage", "", "", 404, "mailbox-not-found"},
 		bad("usage with a parameter", "GET", "5001/usage?x=1", "", ""),
 		bad("delete with a parameter", "DELETE", "5001?force=true", "", ""),
 	})

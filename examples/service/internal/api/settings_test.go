@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 
@@ -20,6 +21,23 @@ func TestSettingsAreReadAsTheyWereWritten(t *testing.T) {
 	require.Equal(t, http.StatusOK, r.status, "%s", r.body)
 	assert.JSONEq(t, `{"id": "5003", "owner": null, "disabled": false, "maxMessages": 20, "maxBytes": 1000000, "whenFull": "", "minDurationMs": 500, "maxDurationMs": 0, "retentionDays": 7,
 		"keepUnread": "", "trashDays": -1, "optOutNumber": "5550", "counts": {"new": 0, "old": 0, "newUrgent": 0, "oldUrgent": 0}}`, string(r.body))
+}
+
+func TestAPatchChangesEachSettingByItself(t *testing.T) {
+	w := newWorld(t, setup{})
+	for member, value := range map[string]string{
+		"owner": `{"kind":"group","id":"sales"}`, "disabled": "true", "maxMessages": "3", "maxBytes": "4000", "whenFull": `"refuse"`, "minDurationMs": "5", "maxDurationMs": "6000", "retentionDays": "7",
+		"keepUnread": `"off"`, "trashDays": "8", "optOutNumber": `"9"`,
+	} {
+		var before, after map[string]json.RawMessage
+		w.get("secret-admin", boxes+"/5001").into(t, &before)
+		r := w.patch("secret-admin", boxes+"/5001", `{"`+member+`": `+value+`}`)
+		require.Equal(t, http.StatusOK, r.status, "%s", r.body)
+		r.into(t, &after)
+		assert.NotEqual(t, before[member], after[member], member)
+		before[member] = json.RawMessage(value)
+		assert.Equal(t, before, after, "%s and nothing else", member)
+	}
 }
 
 func TestUsageSaysWhatThereIsAndWhatIsInForce(t *testing.T) {
