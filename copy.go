@@ -64,6 +64,7 @@ func (m *message) copyTo(ctx context.Context, to MailboxID, o CopyOptions) (*mes
 	defer said.Close()
 	meta := *m.meta
 	meta.ID, meta.Hop, meta.Mailbox, meta.Region = o.ID, 0, to, m.svc.regions.Local
+	meta.MovedFrom = nil
 	meta.CopiedFrom = &Origin{Mailbox: m.meta.Mailbox, Message: m.meta.ID}
 	var t *transfer
 	var gone error

@@ -84,8 +84,15 @@ type metadata struct {
 	Private     bool              `json:"private,omitempty"`
 	Attributes  map[string]string `json:"attributes,omitempty"`
 	CopiedFrom  *Origin           `json:"copiedFrom,omitempty"`
+	MovedFrom   *movedFrom        `json:"movedFrom,omitempty"`
 
 	rest unknown
+}
+
+// movedFrom is the stay from which a move has brought a message.
+type movedFrom struct {
+	Mailbox MailboxID `json:"mailbox"`
+	Hop     int       `json:"hop"`
 }
 
 // partyDoc is the stored form of a CallerID. Normalized is the E.164 form that the application's hook gave at deposit.

@@ -54,7 +54,19 @@ func notRestricted(st *stay) error {
 // be deleted, and if not, the mark is taken back (rule 2); then, of a message that is being moved, the parts follow it; then audio and parts, metadata, and last index entries and marks. The gone mark stays for
 // Maintain. A crash at any point leaves what another erase, or Maintain, finishes. meta may be nil if it is not there any more. The result is
 // what was seen of the message after the gone mark; it is gone if the mark may be there still, also beside an error.
+//
+// If the message was moved here and the move broke off, it is ended first: what is deleted here must not come back from there.
 func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *metadata, allowed may) (stay, error) {
+	if meta != nil {
+		if err := s.endMove(ctx, meta); err != nil {
+			return stay{ref: ref}, err
+		}
+	}
+	return s.eraseStay(ctx, box, ref, meta, allowed)
+}
+
+// eraseStay is erase of what a move has brought and may take back, which leaves where it came from as it is.
+func (s *Service) eraseStay(ctx context.Context, box keys.Box, ref keys.Ref, meta *metadata, allowed may) (stay, error) {
 	st, err := s.announceErasure(ctx, box, ref, allowed)
 	if err == nil && st.move && meta != nil {
 		err = s.followed(ctx, box, &st, meta)
@@ -63,6 +75,30 @@ func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *m
 		return st, err
 	}
 	return st, s.remove(ctx, box, &st, meta)
+}
+
+// endMove ends the move that has brought a message, if whoever moved it broke off: it erases what is left where the message came from.
+func (s *Service) endMove(ctx context.Context, meta *metadata) error {
+	if meta.MovedFrom == nil || meta.MovedFrom.Hop >= meta.Hop {
+		return nil
+	}
+	box, err := s.box(meta.MovedFrom.Mailbox)
+	if err != nil {
+		return err
+	}
+	st, err := s.look(ctx, box, keys.Ref{ID: string(meta.ID), Hop: meta.MovedFrom.Hop})
+	if err != nil || !st.committed {
+		return err
+	}
+	left, err := s.metadata(ctx, box, st.ref)
+	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	now, err := s.erase(ctx, box, st.ref, left, notRestricted)
+	if st.visible() && now.gone {
+		s.emit(EventMoved, meta.Mailbox, meta.ID, meta.MovedFrom.Mailbox)
+	}
+	return err
 }
 
 // announceErasure creates a gone mark and looks whether the stay may be deleted. If not, the mark is taken back.

@@ -70,6 +70,7 @@ func fullMetadata() *metadata {
 		Private:    true,
 		Attributes: map[string]string{"queue": "sales", "campaign": "<a&b>"},
 		CopiedFrom: &Origin{Mailbox: "5001", Message: "01920000-0000-7000-8000-000000000002"},
+		MovedFrom:  &movedFrom{Mailbox: "5001", Hop: 1},
 	}
 }
 

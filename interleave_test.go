@@ -1,6 +1,8 @@
 package voicemail
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -78,6 +80,43 @@ func TestEveryCrashBesideAnotherOperationIsMended(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// inB does something with x in b, if it is there by then.
+func inB(name string, takes bool, do func(ctx context.Context, x Message) error) actor {
+	return actor{name: name, takes: takes, may: []error{ErrNotFound, ErrConflict}, run: func(ctx context.Context, a *stage) (any, error) {
+		x, err := a.box(boxB).Message(ctx, msgX)
+		if err == nil {
+			err = do(ctx, x)
+		}
+		return nil, err
+	}}
+}
+
+// A move that broke off is in two mailboxes. What is deleted in one of them must not come back, and what is moved on must not be doubled.
+func TestEveryCrashOfAMoveIsMendedAfterWhatIsDoneWhereTheMessageWent(t *testing.T) {
+	for _, there := range []actor{
+		inB("delete there", true, func(ctx context.Context, x Message) error { return x.Delete(ctx) }),
+		inB("on to c", false, func(ctx context.Context, x Message) error { _, err := x.MoveTo(ctx, boxC); return err }),
+		inB("back to a", false, func(ctx context.Context, x Message) error { _, err := x.MoveTo(ctx, boxA); return err }),
+	} {
+		t.Run(there.name, func(t *testing.T) {
+			t.Parallel()
+			sc := scenario(0, 1, named("move"), there)
+			final := sc.Final
+			sc.Final = func(st *interleave.State) error {
+				if err := final(st); err != nil || !there.takes {
+					return err
+				}
+				_, stays, _, err := survey(st.Stores[""])
+				if r := st.Results[1]; err == nil && r.Done && r.Err == nil && len(where(stays, msgX)) > 0 {
+					err = fmt.Errorf("what was deleted is in %v", where(stays, msgX))
+				}
+				return err
+			}
+			interleave.Run(t, sc)
+		})
 	}
 }
 

@@ -176,7 +176,7 @@ func (k *keeper) gone(ctx context.Context, box keys.Box, st *stay) error {
 		return err
 	}
 	committed := st.committed
-	now, err := k.erase(ctx, box, st.ref, meta, notRestricted)
+	now, err := k.eraseStay(ctx, box, st.ref, meta, notRestricted)
 	if errors.Is(err, ErrHeld) && committed && k.age(st.newest) > abandonedAge {
 		// Whoever began the deletion was about to take its mark back. It must not hide what has to be kept.
 		return k.master.Delete(ctx, st.goneNames(box)...)

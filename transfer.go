@@ -257,10 +257,14 @@ func (m *message) moved(to MailboxID, hop int) (*metadata, error) {
 	}
 	meta := *m.meta
 	meta.Hop, meta.Mailbox, meta.Region = hop, to, m.svc.regions.Local
+	meta.MovedFrom = &movedFrom{Mailbox: m.meta.Mailbox, Hop: m.meta.Hop}
 	return &meta, nil
 }
 
 func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, error) {
+	if err := m.svc.endMove(ctx, m.meta); err != nil {
+		return nil, false, err
+	}
 	meta, err := m.moved(to, m.meta.Hop+1)
 	if err != nil {
 		return nil, false, err
@@ -342,7 +346,7 @@ func (t *transfer) arrived(ctx context.Context, st stay) (*message, bool, error)
 	switch {
 	case err != nil:
 		return nil, false, err
-	case !st.committed || st.forget:
+	case !st.committed || st.forget || st.quarantine:
 		return msg, false, nil
 	}
 	// Also if it is hidden: whoever is about to erase it may yet take that back. What came late is theirs to take along then.
@@ -361,7 +365,7 @@ func (t *transfer) leave(ctx context.Context, msg *message, late bool) (*message
 		if errors.Is(err, ErrHeld) {
 			back, cancel := withoutCancel(ctx)
 			defer cancel()
-			_, undo := s.erase(back, t.box, msg.ref(), msg.meta, notRestricted)
+			_, undo := s.eraseStay(back, t.box, msg.ref(), msg.meta, notRestricted)
 			if undo == nil {
 				undo = s.master.Delete(back, t.from.box.Mark(t.from.ref(), keys.Move))
 			}

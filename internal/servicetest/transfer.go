@@ -177,6 +177,8 @@ func moveRules() []rule {
 		{"AMoveRepeatedIsOneMove", "a click that was lost is clicked again", moveRepeated},
 		{"AMoveByAHandleOfLongAgoIsTheSameMove", "a click on a list that is out of date must not look like a broken message", moveStale},
 		{"AMoveThatIsAcknowledgedHasLeft", "whoever was about to erase the source may take that back", moveLeft},
+		{"WhatIsDeletedWhereItWentDoesNotComeBack", "a move that broke off would bring it back hours later", moveThenDelete},
+		{"WhatIsMovedOnIsInOneMailbox", "a move that broke off would double it hours later", moveOn},
 		{"AMoveIsNeverBornDead", "a message committed under a gone mark is lost when its source goes", moveHops},
 		{"AMoveThatBrokeOffIsFinished", "a message in two mailboxes is answered twice", moveFinished},
 	}
@@ -345,6 +347,60 @@ func moveLeft(e *env) {
 	e.removeRaw(gone)
 	e.invisible(msg, "moved away")
 	require.Equal(e, voicemail.Counts{New: 1}, e.counts(to))
+}
+
+// broken moves a message of a caller to 5002, where it is when the move breaks off, and returns it as it is there.
+func (e *env) broken(caller voicemail.CallerID) voicemail.Message {
+	e.Helper()
+	store := faultstore.New(e.store)
+	svc, err := e.tryOpen(store)
+	require.NoError(e, err)
+	msg, err := svc.Mailbox("5001").Message(e.ctx, e.deposit(e.mailbox("5001"), &voicemail.DepositOptions{Caller: caller}).ID())
+	require.NoError(e, err)
+	store.Set(faultstore.Fault{Op: faultstore.Create, Pattern: path.Dir(e.markName(msg, keys.Move)) + "/*." + keys.Gone + "*"})
+	to := e.mailbox("5002")
+	_, err = msg.MoveTo(e.ctx, "5002")
+	require.ErrorIs(e, err, storage.ErrUnavailable)
+	require.NotEmpty(e, e.play(msg), "it is in both")
+	return e.one(to)
+}
+
+func moveThenDelete(e *env) {
+	caller := number()
+	msg := e.broken(caller)
+	require.NoError(e, msg.Delete(e.ctx))
+	require.Empty(e, e.find(e.service(), caller.Reveal()))
+	for range 2 {
+		e.pass(3 * time.Hour)
+		e.maintain()
+		require.Zero(e, e.counts(e.service().Mailbox("5001")))
+		require.Zero(e, e.counts(e.service().Mailbox("5002")))
+	}
+	require.Empty(e, e.names(e.space.Media()))
+}
+
+func moveOn(e *env) {
+	for _, to := range []voicemail.MailboxID{"5001", "5003"} {
+		caller := number()
+		msg := e.broken(caller)
+		if to == "5003" {
+			e.mailbox("5003")
+		}
+		on, err := msg.MoveTo(e.ctx, to)
+		require.NoError(e, err)
+		for range 3 {
+			require.Equal(e, []string{place(on)}, e.find(e.service(), caller.Reveal()))
+			require.Equal(e, 1, e.counts(e.service().Mailbox(to)).New)
+			e.pass(3 * time.Hour)
+			e.maintain()
+		}
+		require.NoError(e, on.Delete(e.ctx))
+		require.Empty(e, e.find(e.service(), caller.Reveal()))
+		require.NoError(e, e.service().DeleteMailbox(e.ctx, "5001"))
+		require.NoError(e, e.service().DeleteMailbox(e.ctx, "5002"))
+		e.pass(3 * day)
+		e.maintain()
+	}
 }
 
 // moveHops plants what moves that were taken back leave in the destination.
