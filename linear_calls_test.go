@@ -215,6 +215,7 @@ func (c *linearClient) move(ctx context.Context, m *message) {
 // moving are the steps of a move. may: it failed.
 func (c *linearClient) moving(call *linearCall, mv linearMove, may bool) {
 	mv.chain = c.chain()
+	mv.deleted = c.anyBeside(call, func(o *linearCall) bool { return o.on == mv.from && o.takes })
 	index := 0
 	next := func(name string, do func(linearState) []linearState) {
 		s := call.step(name, mv.from.message, true, do)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/anishathalye/porcupine"
@@ -24,6 +25,7 @@ import (
 //     of the call, but not all at the same one. A message that comes in meanwhile may be seen without its marks.
 //   - A move is several moments: the marks are taken along, the message comes into the destination, it leaves the source. In between it is
 //     seen in both. A mark that is changed at either end from the first move of the stay on until the last one has ended may stay behind, or follow later.
+//   - A message that is deleted while it is being moved may live on where it goes, without its marks.
 //   - A mark whose call is told ErrNotFound may have been seen while the message was, and may have been taken along by a move.
 //   - Of deposits with the same ID that are under way at once the later may make the message urgent again.
 //   - A Delete or a move that fails may hide the message for a while.
@@ -287,15 +289,32 @@ type linearMove struct {
 	to      uint8
 	hop     int // of the destination; 0 if nobody was told
 	chain   int
+	deleted bool // meanwhile
 }
 
 // takes takes some marks along, unless the message has arrived before.
 func (m linearMove) takes(marks linearMarks) func(linearState) []linearState {
-	return when(func(s *linearState) bool {
-		st := m.from.of(s)
-		s.chains[m.chain].taken |= st.marks & marks
-		return st.visible() || m.hop > 0 && m.at(m.hop).of(s).visible()
-	})
+	return func(s linearState) []linearState {
+		st := m.from.of(&s)
+		if !st.visible() && (m.hop == 0 || !m.at(m.hop).of(&s).visible()) {
+			return nil
+		}
+		next := []linearState{s}
+		for _, mark := range eachLinearMark {
+			if st.marks&marks&mark == 0 {
+				continue
+			}
+			var without []linearState
+			if m.deleted {
+				without = slices.Clone(next)
+			}
+			for i := range next {
+				next[i].chains[m.chain].taken |= mark
+			}
+			next = append(next, without...)
+		}
+		return next
+	}
 }
 
 func (m linearMove) at(hop int) linearRef { return linearRef{m.from.message, hop} }
