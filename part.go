@@ -82,7 +82,8 @@ type Part struct {
 	ContentType string
 	// Size is its length in bytes.
 	Size int64
-	// Added is when it was stored with this message, by the storage's clock. A copy or a move stores it anew.
+	// Added is when it was stored with this message, by the storage's clock. A copy or a move stores it anew. AddPart can return the second after the one that
+	// Parts lists.
 	Added time.Time
 
 	ext string

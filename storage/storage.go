@@ -101,7 +101,7 @@ type Info struct {
 	Key string
 	// Size is its length in bytes.
 	Size int64
-	// Modified is when it was created, by the storage's clock.
+	// Modified is when it was created, by the storage's clock. What Create returns may be two seconds off, where a storage does not say it when it answers (S3).
 	Modified time.Time
 }
 
