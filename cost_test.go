@@ -269,6 +269,11 @@ func TestCostsAreKept(t *testing.T) {
 			cost{create: 3, list: 4, open: 1, trips: 6}, "destination, source and its parts; index; source; read and write the audio; metadata"},
 		{"move", on(func(ctx context.Context, m voicemail.Message) error { _, err := m.MoveTo(ctx, "Sales"); return err }),
 			cost{create: 5, list: 7, open: 1, delete: 3, trips: 15}, "a claim, a copy, a look for parts that came late, and a deletion"},
+		{"delete what was moved here", func(s *shop) func() {
+			m, err := s.message().MoveTo(s.t.Context(), "Sales")
+			s.ok(err)
+			return func() { s.ok(m.Delete(s.t.Context())) }
+		}, cost{create: 1, list: 4, delete: 3, trips: 8}, "a look where it came from: did the move break off?"},
 
 		{"add a part", on(func(ctx context.Context, m voicemail.Message) error {
 			_, err := m.AddPart(ctx, voicemail.PartTranscript, strings.NewReader("hello"), nil)
