@@ -146,7 +146,7 @@ func TestAPageIsServedBesideTheAPI(t *testing.T) {
 	resp := ask(t, "", url+"/")
 	assert.Equal(t, http.StatusOK, resp.status)
 	assert.Contains(t, resp.body, "<title>Voicemail</title>")
-	assert.Contains(t, resp.header.Get("Content-Security-Policy"), "default-src 'self'")
+	assert.Contains(t, resp.header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self';")
 	resp = ask(t, "", url+"/voicemail/v1/nothing")
 	assert.Equal(t, "application/problem+json", resp.header.Get("Content-Type"))
 }
