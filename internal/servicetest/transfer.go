@@ -386,8 +386,10 @@ func moveOn(e *env) {
 		if to == "5003" {
 			e.mailbox("5003")
 		}
+		late := e.addPart(e.one(e.service().Mailbox("5001")), voicemail.PartNote, "came late")
 		on, err := msg.MoveTo(e.ctx, to)
 		require.NoError(e, err)
+		require.Equal(e, "came late", string(e.readPart(on, late)))
 		for range 3 {
 			require.Equal(e, []string{place(on)}, e.find(e.service(), caller.Reveal()))
 			require.Equal(e, 1, e.counts(e.service().Mailbox(to)).New)
