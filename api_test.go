@@ -21,7 +21,7 @@ import (
 
 // published are the packages that applications import.
 var published = []string{
-	".", "access", "asterisk", "config", "gdpr", "mwi", "storage", "storage/blobstore", "storage/faultstore", "storage/memstore", "storage/pvstore", "storage/s3store", "storage/storagetest",
+	".", "access", "asterisk", "config", "gdpr", "metrics", "mwi", "storage", "storage/blobstore", "storage/faultstore", "storage/memstore", "storage/pvstore", "storage/s3store", "storage/storagetest", "tracing",
 }
 
 // apiPackage is a package as its documentation shows it on linux.

@@ -26,6 +26,28 @@ func TestTheModuleLinksWhatItMayOnly(t *testing.T) {
 			Why:      "who verifies PINs pays for the hash, and for nothing else",
 		},
 		Rule{
+			Packages: []string{module + "/internal/watch"},
+			Only:     []string{module + "/...", "github.com/google/uuid"},
+			Why:      "metrics must not bring traces along, nor traces metrics",
+		},
+		Rule{
+			Packages: []string{module + "/metrics"},
+			Only: []string{
+				module + "/...", "github.com/google/uuid", "github.com/prometheus/...", "github.com/beorn7/perks/quantile", "github.com/cespare/xxhash/v2",
+				"github.com/munnerz/goautoneg", "go.yaml.in/yaml/v2", "golang.org/x/sys/unix", "google.golang.org/protobuf/...",
+			},
+			Why: "who counts pays for Prometheus, and for nothing else",
+		},
+		Rule{
+			Packages: []string{module + "/tracing"},
+			Only: []string{
+				module + "/...", "github.com/google/uuid", "github.com/cespare/xxhash/v2",
+				"go.opentelemetry.io/otel/attribute/...", "go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/metric/...", "go.opentelemetry.io/otel/trace/...",
+				"go.opentelemetry.io/otel/semconv/...",
+			},
+			Why: "the application brings the SDK and the exporter, and nothing is taken from OpenTelemetry's globals",
+		},
+		Rule{
 			Packages: []string{module + "/..."},
 			Except:   []string{module + "/storage/storagetest", module + "/internal/servicetest", module + "/internal/gdprtest"}, // which are for tests
 			Forbid:   []string{"github.com/stretchr/...", "go.uber.org/goleak/...", "pgregory.net/rapid/..."},
@@ -44,11 +66,11 @@ func TestTheModuleLinksWhatItMayOnly(t *testing.T) {
 		},
 		Rule{
 			Packages: []string{module},
-			Forbid:   []string{module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/...", module + "/access/..."},
-			Why:      "imports run one way: notification, erasure, migration and PINs stand on the mailboxes, which do without them",
+			Forbid:   []string{module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/...", module + "/access/...", module + "/metrics/...", module + "/tracing/..."},
+			Why:      "imports run one way: notification, erasure, migration, PINs and telemetry stand on the mailboxes, which do without them",
 		},
 		Rule{
-			Packages: []string{module, module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/...", module + "/access/..."},
+			Packages: []string{module, module + "/mwi/...", module + "/gdpr/...", module + "/asterisk/...", module + "/access/...", module + "/metrics/...", module + "/tracing/..."},
 			Forbid: []string{
 				module + "/storage/pvstore/...", module + "/storage/memstore/...", module + "/storage/faultstore/...",
 				module + "/storage/blobstore/...", module + "/storage/s3store/...", module + "/storage/storagetest/...",
