@@ -1,17 +1,14 @@
 package voicemail
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"slices"
 	"time"
 
-	"github.com/genesys/voicemail/internal/audio"
 	"github.com/genesys/voicemail/internal/keys"
 	"github.com/genesys/voicemail/internal/spool"
 	"github.com/genesys/voicemail/storage"
@@ -307,19 +304,6 @@ func (d *deposit) index(ctx context.Context) error {
 	return d.m.svc.announce(ctx, entries, d.m.svc.recent)
 }
 
-// taken is what the end of taking in a recording, of limit bytes at most, means to the caller.
-func taken(recording *spool.Spool, err error, limit int64) error {
-	switch {
-	case errors.Is(err, spool.ErrTooLarge):
-		return fmt.Errorf("%w: it is longer than %d bytes", ErrTooLarge, limit)
-	case err != nil:
-		return fmt.Errorf("read the recording: %w", err)
-	case recording.Size() == 0:
-		return ErrEmpty
-	}
-	return nil
-}
-
 // describe fills in what the recording itself says.
 func (d *deposit) describe() error {
 	info, err := recognize(d.audio, d.opts.ContentType)
@@ -338,21 +322,6 @@ func (d *deposit) describe() error {
 		return fmt.Errorf("%w: it lasts %v, at most %v are taken", ErrTooLarge, length, limit)
 	}
 	return nil
-}
-
-// recognize says what a recording is. What is claimed of it counts only if it has no header.
-func recognize(recording *spool.Spool, claimed string) (audio.Info, error) {
-	size := recording.Size()
-	info, err := audio.Probe(recording.Reader(), size)
-	if err != nil {
-		return info, fmt.Errorf("read the recording: %w", err)
-	}
-	if info.Ext == "bin" { // nothing that can be recognised
-		if raw, ok := audio.Headerless(claimed); ok {
-			info = raw.Info(size)
-		}
-	}
-	return info, nil
 }
 
 // look lists the mailbox, beside what the tenant's settings say that admit goes by.
@@ -385,34 +354,6 @@ func (d *deposit) existing(ctx context.Context, st stay) (deposited, error) {
 		return deposited{}, errOtherRecording
 	}
 	return deposited{message: d.m.svc.newMessage(d.box, stored, st)}, nil
-}
-
-// withdraw takes back what this deposit created beside the message that has its ID, and that is not the message's: nobody will commit it any more, and
-// Maintain does not tell it from what belongs to the message.
-func (d *deposit) withdraw(ctx context.Context, stored *metadata) {
-	ctx, cancel := withoutCancel(ctx)
-	defer cancel()
-	s := d.m.svc
-	err := d.withdrawAudio(ctx, stored)
-	var theirs []string
-	if err == nil {
-		theirs, err = s.entries(ctx, d.box, stored)
-	}
-	names := slices.DeleteFunc(slices.Clone(d.entries), func(name string) bool { return slices.Contains(theirs, name) })
-	if err == nil && len(names) > 0 {
-		err = s.master.Delete(ctx, names...)
-	}
-	if err != nil {
-		s.opts.Logger.WarnContext(ctx, "a deposit that was refused left names beside a message", "mailbox", string(d.m.id), "message", string(d.meta.ID))
-	}
-}
-
-// withdrawAudio takes back the audio that this deposit created, if it is not that of stored.
-func (d *deposit) withdrawAudio(ctx context.Context, stored *metadata) error {
-	if !d.uploaded || d.meta.Ext == stored.Ext && d.meta.Region == stored.Region {
-		return nil
-	}
-	return d.m.svc.regions.Stores[d.meta.Region].Delete(ctx, d.box.Audio(d.meta.ref(), d.meta.Ext))
 }
 
 // admit reports whether the mailbox takes the message.
@@ -450,50 +391,6 @@ func (d *deposit) storeAudio(ctx context.Context) error {
 	}
 	d.stored = err == nil
 	return in(s.regions.Local, err)
-}
-
-// reuse reports, as an error, why audio that an earlier attempt stored cannot be used: it is other audio, or it has been there so long that it may be
-// taken for garbage any time.
-func (s *Service) reuse(ctx context.Context, st storage.Store, key string, want io.Reader) error {
-	o, err := st.Open(ctx, key, nil)
-	if err != nil {
-		return err
-	}
-	defer o.Close()
-	if !s.recent(o.Info().Modified) {
-		return errStale
-	}
-	same, err := equal(o, want)
-	if err == nil && !same {
-		err = errOtherRecording
-	}
-	return err
-}
-
-var errOtherRecording = fmt.Errorf("%w: this ID was used for another recording; use a new one", ErrConflict)
-
-// equal reports whether both have the same bytes.
-func equal(got, want io.Reader) (bool, error) {
-	a, b := make([]byte, 32<<10), make([]byte, 32<<10)
-	for {
-		n, errA := io.ReadFull(got, a)
-		k, errB := io.ReadFull(want, b)
-		endA, endB := isEnd(errA), isEnd(errB)
-		switch {
-		case errA != nil && !endA:
-			return false, errA
-		case errB != nil && !endB:
-			return false, errB
-		case !bytes.Equal(a[:n], b[:k]) || endA != endB:
-			return false, nil
-		case endA:
-			return true, nil
-		}
-	}
-}
-
-func isEnd(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // storeMarks creates the marks with which the message comes into sight.
@@ -563,40 +460,6 @@ func (d *deposit) stay() stay {
 	return stay{
 		ref: d.meta.ref(), urgent: d.opts.Urgent, read: d.opts.Read, trash: d.opts.Trashed, expires: d.opts.Expires.UTC().Truncate(time.Millisecond),
 	}
-}
-
-// dead reports whether the ID is not committed and never will be.
-func (d *deposit) dead(why error) bool {
-	return errors.Is(why, ErrGone) && d.view != nil && !d.view.stay(d.meta.ref()).committed
-}
-
-// abandon takes back what a deposit created that will not be committed, and returns why. It does so only if nobody else can be about to commit the
-// same ID; else Maintain does, a day later. What cannot be taken back now is left to Maintain, too.
-func (d *deposit) abandon(ctx context.Context, why error) error {
-	if !d.fresh && !d.dead(why) {
-		return why
-	}
-	ctx, cancel := withoutCancel(ctx)
-	defer cancel()
-	s := d.m.svc
-	var err error
-	var names []string
-	if !d.doubtful { // an index entry stays as long as audio may be left that it finds
-		names = append(names, d.entries...)
-	}
-	if d.uploaded {
-		err = s.regions.Stores[s.regions.Local].Delete(ctx, d.box.Audio(d.meta.ref(), d.meta.Ext))
-		for _, mark := range d.marks() {
-			names = append(names, d.box.Mark(d.meta.ref(), mark))
-		}
-	}
-	if err == nil && len(names) > 0 {
-		err = s.master.Delete(ctx, names...)
-	}
-	if err != nil {
-		s.opts.Logger.WarnContext(ctx, "a failed deposit left names behind, which Maintain takes away", "mailbox", string(d.m.id), "message", string(d.meta.ID))
-	}
-	return why
 }
 
 // first returns the first error that is one.

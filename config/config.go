@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -29,7 +30,7 @@ const (
 // Config says where the voicemail of a deployment is kept. Its JSON has the names of the Helm chart's values, where the chart has such a value: storageInterface, currentRegion and
 // voicemailHome stand below context.envs there. It holds no secrets: it can be printed and logged.
 type Config struct {
-	// StorageInterface is the kind of storage.
+	// StorageInterface is the kind of storage, of every region that does not say its own.
 	StorageInterface Interface `json:"storageInterface"`
 	// CurrentRegion is the region of this process, one of Regions. Not used with FileSystem.
 	CurrentRegion string `json:"currentRegion,omitempty"`
@@ -48,6 +49,8 @@ type Config struct {
 
 // Region is the storage of one region.
 type Region struct {
+	// StorageInterface is the kind of storage of this region, BlobStorage or S3; empty if it is that of the [Config].
+	StorageInterface Interface `json:"storageInterface,omitempty"`
 	// Account is the storage account. BlobStorage only.
 	Account string `json:"account,omitempty"`
 	// Container is the container in the account, which exists. BlobStorage only.
@@ -179,7 +182,12 @@ func (c *Config) checkRegions(k *checker) {
 			k.wrong("regions", "the name of a region has 1 to 64 of a-z, 0-9 and -")
 			continue
 		}
-		c.Regions[name].check(k, field, c.StorageInterface, c.SecretDirectory)
+		switch kind := c.kind(name); kind {
+		case BlobStorage, S3:
+			c.Regions[name].check(k, field, kind, c.SecretDirectory)
+		default:
+			k.wrong(field+".storageInterface", "must be BlobStorage or S3; leave it out where it is that of the document")
+		}
 	}
 	k.needed("currentRegion", c.CurrentRegion, "say in which of the regions this process runs")
 	if _, ok := c.Regions[c.CurrentRegion]; c.CurrentRegion != "" && !ok {
@@ -191,6 +199,11 @@ func (c *Config) checkRegions(k *checker) {
 	} else if _, ok := c.Regions[home]; !ok {
 		k.wrong("voicemailHome", "is not among regions; add it there, with its account or bucket")
 	}
+}
+
+// kind is the kind of storage of a region.
+func (c *Config) kind(region string) Interface {
+	return cmp.Or(c.Regions[region].StorageInterface, c.StorageInterface)
 }
 
 // home returns the master region, "" if c does not say.

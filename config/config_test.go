@@ -74,6 +74,8 @@ func TestEveryMistakeNamesItsField(t *testing.T) {
 		{onS3, `"pathStyle": true`, `"account": "abc"`, "regions.us-west-2.account", "is not for S3"},
 		{onS3, `:9000/`, `:9000/voicemail`, "regions.us-west-2.endpoint", "no path"},
 		{onS3, `"pathStyle": true`, `"pathStyle": "yes"`, "regions.pathStyle", "must be a JSON boolean"},
+		{onS3, `"pathStyle": true`, `"storageInterface": "FileSystem"`, "regions.us-west-2.storageInterface", "must be BlobStorage or S3"},
+		{onS3, `"pathStyle": true`, `"storageInterface": "BlobStorage"`, "regions.us-west-2.bucket", "is not for BlobStorage"},
 		{onVolume, `"mountPath": "/mnt/voicemail", `, ``, "mountPath", "is missing"},
 		{onVolume, `"/mnt/voicemail"`, `"mnt"`, "mountPath", "absolute"},
 		{onVolume, `"/t/tenants.json"`, `"t"`, "tenantsFile", "absolute"},

@@ -34,7 +34,7 @@ func (c *Config) Open(ctx context.Context) (voicemail.Regions, error) {
 	}
 	regions := voicemail.Regions{Master: c.home(), Local: c.CurrentRegion, Stores: map[string]voicemail.Store{}}
 	for _, name := range slices.Sorted(maps.Keys(c.Regions)) {
-		p := place{kind: c.StorageInterface, region: c.Regions[name], field: "regions." + name, secrets: c.SecretDirectory}
+		p := place{kind: c.kind(name), region: c.Regions[name], field: "regions." + name, secrets: c.SecretDirectory}
 		p.files = fileNames(name+".", p.region)
 		if p.region.BucketRegion == "" {
 			p.region.BucketRegion = name

@@ -100,6 +100,20 @@ func TestEachRegionOfBlobStorageIsItsContainerWithItsKey(t *testing.T) {
 	assert.ErrorIs(t, err, storage.ErrNotExist)
 }
 
+func TestARegionMayBeOfAnotherKindThanTheOthers(t *testing.T) {
+	c, sv := twoRegions(t), testserver.S3(t)
+	writeKeys(t, c.SecretDirectory, map[string]string{"east.access-key-id": sv.AccessKey, "east.secret-access-key": sv.SecretKey})
+	c.Regions["east"] = Region{StorageInterface: S3, Bucket: newBucket(t, sv), BucketRegion: testserver.Region, Endpoint: sv.Endpoint, PathStyle: true}
+	regions, err := c.Open(t.Context())
+	require.NoError(t, err)
+	defer closeAll(t, regions)
+	for name, s := range regions.Stores {
+		holds(t, s, name)
+		_, tags := storage.As[storage.TagFinder](s)
+		assert.Equal(t, name == "west", tags, "which Azure has")
+	}
+}
+
 func TestARegionThatCannotBeOpenedIsNamedAndTheOthersAreClosed(t *testing.T) {
 	wrongKey := base64.StdEncoding.EncodeToString([]byte(canary))
 	for _, tt := range []struct {

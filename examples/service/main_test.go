@@ -230,6 +230,8 @@ func TestABadArgumentGetsOneClearLine(t *testing.T) {
 		says string
 	}{
 		"unknown flag":         {[]string{"-nothing"}, "-nothing"},
+		"no time to undo":      {[]string{"-undo-window", "0s"}, "more than nothing"},
+		"too long to undo":     {[]string{"-undo-window", "20h"}, "at most 19h30m0s"},
 		"an argument":          {[]string{"x"}, "too many"},
 		"nobody is let in":     {good[:2], "give -gws or -secrets"},
 		"no such file":         {[]string{"-config", "missing.json", "-secrets", "x"}, "missing.json"},

@@ -8,16 +8,19 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/genesys/voicemail/examples/internal/auth"
 	"github.com/genesys/voicemail/examples/service/internal/access"
+	"github.com/genesys/voicemail/gdpr"
 )
 
-const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE [-gws FILE] [-secrets FILE] [-ticket-key FILE]] [-dev]"
+const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE [-gws FILE] [-secrets FILE] [-ticket-key FILE]] [-undo-window DURATION] [-dev]"
 
 // options are what the command line says.
 type options struct {
 	listen, dir, config, gws, secrets, ticketKey string
+	undoWindow                                   time.Duration
 	dev                                          bool
 }
 
@@ -31,6 +34,7 @@ func parse(out io.Writer, args []string) (options, error) {
 	flags.StringVar(&o.gws, "gws", "", "file that says where GWS is, whose tokens are let in: a JSON object of {url, clientId, clientSecretFile, officers, administrators, clients, groups}")
 	flags.StringVar(&o.secrets, "secrets", "", "file of who else is let in: a JSON array of {sha256, ccid, user, groups, officer, administrator, depositor, expires}")
 	flags.StringVar(&o.ticketKey, "ticket-key", "", "file with 32 bytes, the same for all processes behind one address")
+	flags.DurationVar(&o.undoWindow, "undo-window", gdpr.DefaultWindow, "how long what a caller left can be restored after it was forgotten")
 	flags.BoolVar(&o.dev, "dev", false, "development mode; it is on without -config")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -53,6 +57,8 @@ func (o options) check() error {
 	switch {
 	case o.dev && !loopback(o.listen):
 		return errors.New("development mode lets everybody in: it listens on this machine only, as at 127.0.0.1:8081; name a storage with -config, and who is let in with -secrets")
+	case o.undoWindow <= 0 || o.undoWindow > gdpr.DefaultWindow: // which a sweep every hour at least, and the promise of a day, leave
+		return fmt.Errorf("-undo-window is more than nothing and at most %v", gdpr.DefaultWindow)
 	case !o.dev && o.secrets == "" && o.gws == "":
 		return errors.New("nobody could be let in: give -gws or -secrets; " + usage)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/genesys/voicemail/examples/service/internal/health"
 	"github.com/genesys/voicemail/examples/service/internal/serve"
 	"github.com/genesys/voicemail/examples/service/internal/tenants"
+	"github.com/genesys/voicemail/gdpr"
 	"github.com/genesys/voicemail/mwi"
 )
 
@@ -86,7 +87,9 @@ func open(ctx context.Context, o options, logger *slog.Logger) (*service, error)
 	if err != nil {
 		return fail(err)
 	}
-	s.tenants = tenants.New(regions, tenants.Options{Directory: directory, Service: voicemail.Options{Logger: logger}, Lamps: mwi.Options{Logger: logger}, Logger: logger})
+	s.tenants = tenants.New(regions, tenants.Options{
+		Directory: directory, Service: voicemail.Options{Logger: logger}, Lamps: mwi.Options{Logger: logger}, Privacy: gdpr.Options{Window: o.undoWindow}, Logger: logger,
+	})
 	serving := serve.Options{Logger: logger}
 	banner := ""
 	if o.dev {
