@@ -50,11 +50,14 @@ func ExampleGreetings() {
 	play()
 	fmt.Println(greetings.Delete(ctx, voicemail.GreetingTemporary)) // back early
 	play()
+	set, err := greetings.Current(ctx)
+	fmt.Println("set:", len(set), err)
 	// Output:
 	// choose greeting in mailbox "5001": greeting is not set
 	// play temporary
 	// <nil>
 	// play unavailable
+	// set: 1 <nil>
 }
 
 func ExampleGreetings_Restore() {

@@ -64,6 +64,31 @@ func ExampleService_Repair() {
 	// the lamp is on: true
 }
 
+// A recording that no backup has: what is left of the message is deleted.
+func ExampleService_DeleteFromQuarantine() {
+	ctx := context.Background()
+	store := memstore.New(nil)
+	svc, err := voicemail.Open(ctx, voicemail.OneRegion(store), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	box, err := svc.CreateMailbox(ctx, "5001", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := box.Deposit(ctx, strings.NewReader("please call back"), nil); err != nil {
+		log.Fatal(err)
+	}
+	lose(ctx, store, "v1/default/media/5001/")
+	for f, err := range svc.Repair(ctx, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(f.Kind, svc.DeleteFromQuarantine(ctx, f.Mailbox, f.Message))
+	}
+	// Output: audio-missing <nil>
+}
+
 // lose deletes the first object below a prefix, as a disk would, and returns its name.
 func lose(ctx context.Context, store storage.Store, prefix string) string {
 	page, err := store.List(ctx, &storage.ListOptions{Prefix: prefix})

@@ -88,3 +88,43 @@ func ExampleAccess_Unlock() {
 	// <nil>
 	// <nil>
 }
+
+// What a help desk does: see how a mailbox stands, and let its user begin anew.
+func ExampleAccess_Clear() {
+	ctx := context.Background()
+	svc, err := voicemail.Open(ctx, voicemail.OneRegion(memstore.New(nil)), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := svc.CreateMailbox(ctx, "5001", nil); err != nil {
+		fmt.Println(err)
+		return
+	}
+	door, err := access.New(svc, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(door.Set(ctx, "5001", typed("7294"), &access.SetOptions{MustChange: true}))
+	status, err := door.Status(ctx, "5001")
+	fmt.Println("set:", status.Set, "must change:", status.MustChange, "tries left:", status.Left, err)
+	fmt.Println(door.Clear(ctx, "5001"))
+	_, err = door.Verify(ctx, "5001", typed("7294"))
+	fmt.Println("no PIN:", errors.Is(err, access.ErrNoPIN))
+	// Output:
+	// <nil>
+	// set: true must change: true tries left: 4 <nil>
+	// <nil>
+	// no PIN: true
+}
+
+func ExampleParsePIN() {
+	pin, err := access.ParsePIN("7294")
+	fmt.Println(pin, err)
+	_, err = access.ParsePIN("72-94")
+	fmt.Println(errors.Is(err, voicemail.ErrInvalid))
+	// Output:
+	// REDACTED <nil>
+	// true
+}

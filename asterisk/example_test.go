@@ -75,3 +75,33 @@ func ExampleImport() {
 	// default/8000/INBOX/msg0001: failed "no-recording"
 	// 1 <nil>
 }
+
+// Rules of one's own, with the defaults for the rest: a context is left out, a folder is new, and one format is all there is to be.
+func ExampleDefaultMailbox() {
+	opts := asterisk.Options{
+		Mailbox: func(where, mailbox string) (voicemail.MailboxID, bool) {
+			if where == "test" {
+				return "", false // left out, and said so in the report
+			}
+			return asterisk.DefaultMailbox(where, mailbox)
+		},
+		Folder: func(folder string) (asterisk.Folder, bool) {
+			if folder == "Done" { // somebody's own
+				return asterisk.Folder{Read: true}, true
+			}
+			return asterisk.DefaultFolder(folder)
+		},
+		Formats: asterisk.DefaultFormats()[:1],
+	}
+	fmt.Println(opts.Mailbox("default", "8000"))
+	fmt.Println(opts.Mailbox("sales", "8000"))
+	fmt.Println(opts.Mailbox("test", "8000"))
+	fmt.Println(opts.Folder("Urgent"))
+	fmt.Println(opts.Formats)
+	// Output:
+	// 8000 true
+	// 8000@sales true
+	//  false
+	// {false true false} true
+	// [wav]
+}

@@ -53,3 +53,24 @@ func ExampleEach() {
 	// fail call #2 before effect | true | <nil>
 	// fail call #2 after effect | true | <nil>
 }
+
+// What the code under test asks of a store, and what it does when only one sort of call fails.
+func ExampleStore() {
+	ctx := context.Background()
+	store := faultstore.New(memstore.New(nil))
+	fmt.Println(deposit(ctx, store))
+	for _, call := range store.Calls() {
+		fmt.Println(call)
+	}
+	store.Reset()
+	store.Set(faultstore.Fault{Op: faultstore.Create, Times: faultstore.Always, Kind: storage.ErrPermission})
+	fmt.Println(errors.Is(deposit(ctx, store), storage.ErrPermission), "disturbed:", store.Disturbed())
+	store.Set() // and nothing fails any more
+	fmt.Println(deposit(ctx, store))
+	// Output:
+	// <nil>
+	// create "media/5001/1.wav"
+	// create "box/5001/1.json"
+	// true disturbed: 1
+	// <nil>
+}

@@ -31,8 +31,8 @@ func ExampleNew() {
 func ExampleStore_Tags() {
 	store := memstore.New(nil)
 	defer store.Close()
-	opts := &storage.CreateOptions{Tags: map[string]string{"kind": "greeting"}}
+	opts := &storage.CreateOptions{ContentType: "audio/wav", Tags: map[string]string{"kind": "greeting"}}
 	_, err := store.Create(context.Background(), "a", nil, opts)
-	fmt.Println(store.Tags("a")["kind"], err)
-	// Output: greeting <nil>
+	fmt.Println(store.Tags("a")["kind"], store.ContentType("a"), err)
+	// Output: greeting audio/wav <nil>
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/s3store"
 )
 
@@ -27,4 +28,18 @@ func ExampleOpen() {
 	defer store.Close()
 	info, err := store.Create(ctx, "v1/hello", strings.NewReader("hello"), nil)
 	fmt.Println(info.Size, err)
+}
+
+// The rules for an operator to look at. ApplyLifecycle sets them, and leaves all others of the bucket as they are.
+func ExampleLifecycle() {
+	rules, err := s3store.Lifecycle(&s3store.LifecycleOptions{
+		Prefix: "voicemail", MaxAge: []storage.AgeLimit{{Prefix: "v1/acme/media/", Days: 400}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	document := rules.String()
+	fmt.Println(strings.Contains(document, `"Days": 400`), strings.Contains(document, `"voicemail/v1/acme/media/"`))
+	// Output: true true
 }
