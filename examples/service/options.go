@@ -12,16 +12,17 @@ import (
 
 	"github.com/genesys/voicemail/examples/internal/auth"
 	"github.com/genesys/voicemail/examples/service/internal/access"
+	"github.com/genesys/voicemail/examples/service/internal/telemetry"
 	"github.com/genesys/voicemail/gdpr"
 )
 
-const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE [-gws FILE] [-secrets FILE] [-ticket-key FILE]] [-undo-window DURATION] [-dev]"
+const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE [-gws FILE] [-secrets FILE] [-ticket-key FILE]] [-undo-window DURATION] [-traces FILE] [-dev]"
 
 // options are what the command line says.
 type options struct {
-	listen, dir, config, gws, secrets, ticketKey string
-	undoWindow                                   time.Duration
-	dev                                          bool
+	listen, dir, config, gws, secrets, ticketKey, traces string
+	undoWindow                                           time.Duration
+	dev                                                  bool
 }
 
 func parse(out io.Writer, args []string) (options, error) {
@@ -35,6 +36,7 @@ func parse(out io.Writer, args []string) (options, error) {
 	flags.StringVar(&o.secrets, "secrets", "", "file of who else is let in: a JSON array of {sha256, ccid, user, groups, officer, administrator, depositor, expires}")
 	flags.StringVar(&o.ticketKey, "ticket-key", "", "file with 32 bytes, the same for all processes behind one address")
 	flags.DurationVar(&o.undoWindow, "undo-window", gdpr.DefaultWindow, "how long what a caller left can be restored after it was forgotten")
+	flags.StringVar(&o.traces, "traces", "", "file to which spans of OpenTelemetry are added, a line of JSON for each")
 	flags.BoolVar(&o.dev, "dev", false, "development mode; it is on without -config")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -75,8 +77,8 @@ func loopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// verifier returns who is let in.
-func (o options) verifier() (auth.Verifier, error) {
+// verifier returns who is let in, and has it counted what GWS is asked.
+func (o options) verifier(watch *telemetry.Telemetry) (auth.Verifier, error) {
 	if o.dev {
 		return access.NewTable(demoSecrets(), nil), nil
 	}
@@ -97,7 +99,7 @@ func (o options) verifier() (auth.Verifier, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, v)
+		all = append(all, watch.Verifier(v))
 	}
 	return all, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/genesys/voicemail/examples/service/internal/api"
 	"github.com/genesys/voicemail/examples/service/internal/health"
 	"github.com/genesys/voicemail/examples/service/internal/serve"
+	"github.com/genesys/voicemail/examples/service/internal/telemetry"
 	"github.com/genesys/voicemail/examples/service/internal/tenants"
 	"github.com/genesys/voicemail/gdpr"
 	"github.com/genesys/voicemail/mwi"
@@ -66,9 +67,10 @@ func run(ctx context.Context, out io.Writer, args []string, started func(net.Add
 
 // service is everything that hangs together.
 type service struct {
-	regions voicemail.Regions
-	tenants *tenants.Pool
-	server  *serve.Server
+	regions   voicemail.Regions
+	telemetry *telemetry.Telemetry
+	tenants   *tenants.Pool
+	server    *serve.Server
 }
 
 // open puts the service together.
@@ -79,7 +81,14 @@ func open(ctx context.Context, o options, logger *slog.Logger) (*service, error)
 	}
 	s := &service{regions: regions}
 	fail := func(err error) (*service, error) { return nil, errors.Join(err, s.Close()) }
-	who, err := o.verifier()
+	if s.telemetry, err = telemetry.New(o.traces); err != nil {
+		return fail(err)
+	}
+	nobody, err := s.telemetry.Tenant("") // whose the look at the storages is
+	if err != nil {
+		return fail(err)
+	}
+	who, err := o.verifier(s.telemetry)
 	if err != nil {
 		return fail(err)
 	}
@@ -88,7 +97,8 @@ func open(ctx context.Context, o options, logger *slog.Logger) (*service, error)
 		return fail(err)
 	}
 	s.tenants = tenants.New(regions, tenants.Options{
-		Directory: directory, Service: voicemail.Options{Logger: logger}, Lamps: mwi.Options{Logger: logger}, Privacy: gdpr.Options{Window: o.undoWindow}, Logger: logger,
+		Directory: directory, Service: voicemail.Options{Logger: logger}, Lamps: mwi.Options{Logger: logger}, Privacy: gdpr.Options{Window: o.undoWindow}, Telemetry: s.telemetry,
+		Logger: logger,
 	})
 	serving := serve.Options{Logger: logger}
 	banner := ""
@@ -99,14 +109,17 @@ func open(ctx context.Context, o options, logger *slog.Logger) (*service, error)
 	}
 	s.server = serve.New(serving)
 	handler := api.New(api.Options{
-		Verifier: who, Tickets: tickets, Tenants: s.tenants, Health: health.New(regions, logger, nil), Draining: s.server.Draining(), Banner: banner,
+		Verifier: who, Tickets: tickets, Tenants: s.tenants, Health: health.New(nobody.Regions(regions), logger, nil), Draining: s.server.Draining(), Banner: banner,
 		Logger: logger,
 	})
 	pages, err := fs.Sub(web, "web")
 	if err != nil {
 		return fail(err)
 	}
-	s.server.Handle(handler.Beside(http.FileServerFS(pages)), handler.MaxBody())
+	beside := http.NewServeMux()
+	beside.Handle("GET /metrics", s.telemetry.Handler())
+	beside.Handle("/", http.FileServerFS(pages))
+	s.server.Handle(handler.Beside(beside), handler.MaxBody())
 	return s, nil
 }
 
@@ -145,6 +158,9 @@ func (s *service) Close() error {
 	}
 	for _, store := range s.regions.Stores {
 		errs = append(errs, store.Close())
+	}
+	if s.telemetry != nil {
+		errs = append(errs, s.telemetry.Close())
 	}
 	return errors.Join(errs...)
 }

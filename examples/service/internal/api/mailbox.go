@@ -60,7 +60,7 @@ func errNotTheirs() error {
 
 // mailbox returns the mailbox of the path, with its settings, if who asks may use it: it is theirs or their group's, or they may use every mailbox.
 func (c *call) mailbox(every bool) (voicemail.Mailbox, voicemail.Settings, error) {
-	box := c.tenant.Service.Mailbox(voicemail.MailboxID(c.r.PathValue("mailbox")))
+	box := c.tenant.Telemetry.Mailbox(c.tenant.Service.Mailbox(voicemail.MailboxID(c.r.PathValue("mailbox"))))
 	settings, err := box.Settings(c.r.Context())
 	switch {
 	case errors.Is(err, voicemail.ErrNoMailbox), errors.Is(err, voicemail.ErrInvalid):

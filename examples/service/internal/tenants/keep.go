@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/genesys/voicemail/gdpr"
 )
 
 // Keep does what a tenant needs from time to time, for each tenant at every interval until ctx is done: it brings in deposits that wait for the master region, takes away what has expired
@@ -29,9 +31,19 @@ func (p *Pool) keep(ctx context.Context, tenant string) {
 	t, done, err := p.use(ctx, tenant)
 	if err == nil {
 		defer done()
-		_, syncErr := t.Service.Sync(ctx)
-		_, maintainErr := t.Service.Maintain(ctx)
-		swept, sweepErr := t.Privacy.Sweep(ctx)
+		syncErr := t.Telemetry.Operation(ctx, "Service.Sync", func(ctx context.Context) error {
+			_, err := t.Service.Sync(ctx)
+			return err
+		})
+		maintainErr := t.Telemetry.Operation(ctx, "Service.Maintain", func(ctx context.Context) error {
+			_, err := t.Service.Maintain(ctx)
+			return err
+		})
+		var swept *gdpr.SweepReport
+		sweepErr := t.Telemetry.Operation(ctx, "Controller.Sweep", func(ctx context.Context) (err error) {
+			swept, err = t.Privacy.Sweep(ctx)
+			return err
+		})
 		if sweepErr == nil && len(swept.Late) > 0 {
 			p.opts.Logger.ErrorContext(ctx, "callers should have been erased by now, or their receipts be written", "tenant", tenant, "cases", len(swept.Late))
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/genesys/voicemail"
 	"github.com/genesys/voicemail/access"
+	"github.com/genesys/voicemail/examples/service/internal/telemetry"
 	"github.com/genesys/voicemail/gdpr"
 	"github.com/genesys/voicemail/mwi"
 )
@@ -22,6 +23,8 @@ type Tenant struct {
 	Lamps *mwi.Publisher
 	// Privacy answers data-protection requests.
 	Privacy *gdpr.Controller
+	// Telemetry watches it.
+	Telemetry *telemetry.Tenant
 	// PINs keeps the PINs of its mailboxes.
 	PINs *access.Access
 }
@@ -42,6 +45,8 @@ type Options struct {
 	PINs access.Options
 	// Watch is how often mailboxes that somebody listens to are looked at for changes that other processes made; default 15 seconds.
 	Watch time.Duration
+	// Telemetry watches the tenants; nil is nobody.
+	Telemetry *telemetry.Telemetry
 	// Logger is told of what fails.
 	Logger *slog.Logger
 }
@@ -190,10 +195,14 @@ func (p *Pool) start(tenant string, e *entry) {
 	defer cancel()
 	lamps := mwi.NewPublisher(&p.opts.Lamps)
 	opts := p.opts.Service
-	opts.Tenant, opts.Observer = tenant, lamps.Observe
+	var svc *voicemail.Service
 	var privacy *gdpr.Controller
 	var pins *access.Access
-	svc, err := voicemail.Open(ctx, p.regions, &opts)
+	watched, err := p.opts.Telemetry.Tenant(tenant)
+	if err == nil {
+		opts.Tenant, opts.Observer = tenant, watched.Observer(lamps.Observe)
+		svc, err = voicemail.Open(ctx, watched.Regions(p.regions), &opts)
+	}
 	if err == nil {
 		privacy, err = gdpr.New(svc, &p.opts.Privacy)
 	}
@@ -217,7 +226,7 @@ func (p *Pool) start(tenant string, e *entry) {
 	}
 	lamps.Start(svc)
 	watch, stop := context.WithCancel(p.ctx)
-	e.tenant, e.stop = &Tenant{svc, lamps, privacy, pins}, stop
+	e.tenant, e.stop = &Tenant{Service: svc, Lamps: lamps, Privacy: privacy, PINs: pins, Telemetry: watched}, stop
 	p.wg.Go(func() {
 		if err := lamps.Watch(watch, &mwi.WatchOptions{Interval: p.opts.Watch}); watch.Err() == nil && !errors.Is(err, mwi.ErrClosed) {
 			p.opts.Logger.ErrorContext(watch, "changes that other processes make are not seen", "error", err)
