@@ -10,8 +10,11 @@ versitygw := $(tools)/versitygw-$(VERSITYGW_VERSION)/versitygw
 azurite := $(tools)/azurite/node_modules/azurite/dist/src/blob/main.js
 testserver := $(tools)/testserver
 
-# beside runs a command while the servers run that tests of drivers need.
-beside := $(testserver) -azurite $(azurite) -versitygw $(versitygw) --
+# What drives the browser; the browser itself, chromium, comes with the system. The lock file is in the name, so that another one is another directory.
+browser := $(tools)/browser-$(firstword $(shell cksum <internal/testserver/browser/package-lock.json))
+
+# beside runs a command while the servers run that tests of drivers need, and says where the browser's driver is.
+beside := VOICEMAIL_TEST_BROWSER=$(browser) $(testserver) -azurite $(azurite) -versitygw $(versitygw) --
 
 BENCH ?= .
 PKG ?= ./...
@@ -32,7 +35,7 @@ test: servers ## all tests, with the race detector and in random order; PKG=./st
 	$(if $(filter ./...,$(PKG)),go test -timeout 40m -run '^TestEvery' .)
 
 .PHONY: servers
-servers: $(azurite) $(versitygw) ## fetch and build what runs the servers
+servers: $(azurite) $(versitygw) $(browser) ## fetch and build what runs the servers
 	go build -o $(testserver) ./internal/testserver/run
 
 $(versitygw):
@@ -44,6 +47,12 @@ $(azurite): internal/testserver/azurite/package.json internal/testserver/azurite
 	cp $^ $(tools)/azurite
 	npm ci --prefix $(tools)/azurite --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
+
+$(browser):
+	rm -rf $@.part && mkdir -p $@.part
+	cp internal/testserver/browser/*.json $@.part
+	npm ci --prefix $@.part --ignore-scripts --no-audit --no-fund --loglevel=error
+	mv $@.part $@
 
 .PHONY: lint
 lint: $(golangci-lint) ## formatting, go.mod, go vet, golangci-lint

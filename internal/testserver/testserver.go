@@ -1,9 +1,10 @@
 // Package testserver tells tests where the storage servers are that they run against: Azurite for Azure Blob Storage, versitygw for S3. Its
-// command run starts them; make test does that. It links no SDK, so that a package can ask for one server without linking the SDK of the other.
+// command run starts them; make test does that. It also tells where the browser is that tests of pages drive. It links no SDK, so that a package can ask for one server without linking the SDK of the other.
 package testserver
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 )
 
@@ -17,6 +18,9 @@ const (
 	EnvS3Secret       = "VOICEMAIL_TEST_S3_SECRET"        // of both
 	EnvServers        = "VOICEMAIL_TEST_SERVERS"          // Required, or empty
 )
+
+// EnvBrowser is where make has fetched what is pinned in the directory browser.
+const EnvBrowser = "VOICEMAIL_TEST_BROWSER"
 
 // Required is the value of EnvServers under which a missing server fails the tests that need it. Without it they are skipped, and say what they wait for.
 const Required = "required"
@@ -59,6 +63,23 @@ func VersionedS3(t testing.TB) S3Server {
 func s3(t testing.TB, env, server string) S3Server {
 	t.Helper()
 	return S3Server{Endpoint: lookup(t, env, server), AccessKey: lookup(t, EnvS3Access, server), SecretKey: lookup(t, EnvS3Secret, server)}
+}
+
+// Chromium is a browser, and what tests of pages drive it with. Node runs it.
+type Chromium struct {
+	Path    string // of the browser
+	Modules string // a directory with playwright-core and axe-core, as packages of Node
+}
+
+// Browser returns the browser of this machine, which nobody fetches: it comes with the system.
+func Browser(t testing.TB) Chromium {
+	t.Helper()
+	modules := lookup(t, EnvBrowser, "a browser")
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("chromium is not installed: apt-get install --no-install-recommends chromium")
+	}
+	return Chromium{path, modules}
 }
 
 func lookup(t testing.TB, env, server string) string {

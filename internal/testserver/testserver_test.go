@@ -21,7 +21,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 func (r *recorder) Skipf(format string, args ...any) { panic("skips: " + fmt.Sprintf(format, args...)) }
 
 func TestAMissingServerSkipsWhatWaitsForItUnlessItIsRequired(t *testing.T) {
-	for _, env := range []string{EnvAzure, EnvAzureSecondKey, EnvS3, EnvS3Versioned, EnvS3Access, EnvS3Secret} {
+	for _, env := range []string{EnvAzure, EnvAzureSecondKey, EnvS3, EnvS3Versioned, EnvS3Access, EnvS3Secret, EnvBrowser} {
 		t.Setenv(env, "")
 	}
 	for _, tt := range []struct {
@@ -33,6 +33,8 @@ func TestAMissingServerSkipsWhatWaitsForItUnlessItIsRequired(t *testing.T) {
 		{"", func(t testing.TB) { AzureSecondKey(t) }, "skips: waits for Azurite: run make test"},
 		{"", func(t testing.TB) { S3(t) }, "skips: waits for versitygw: run make test"},
 		{"", func(t testing.TB) { VersionedS3(t) }, "skips: waits for versitygw with versions: run make test"},
+		{"", func(t testing.TB) { Browser(t) }, "skips: waits for a browser: run make test"},
+		{Required, func(t testing.TB) { Browser(t) }, "fails: VOICEMAIL_TEST_BROWSER is not set: the tests need a browser, see internal/testserver"},
 		{Required, func(t testing.TB) { Azure(t) }, "fails: VOICEMAIL_TEST_AZURE is not set: the tests need Azurite, see internal/testserver"},
 		{Required, func(t testing.TB) { VersionedS3(t) }, "fails: VOICEMAIL_TEST_S3_VERSIONED is not set: the tests need versitygw with versions, see internal/testserver"},
 	} {
@@ -51,4 +53,10 @@ func TestTheServersAreWhereTheEnvironmentSays(t *testing.T) {
 	assert.Equal(t, "b", AzureSecondKey(t))
 	assert.Equal(t, S3Server{"c", "e", "f"}, S3(t))
 	assert.Equal(t, S3Server{"d", "e", "f"}, VersionedS3(t))
+}
+
+func TestABrowserThatIsNotInstalledFails(t *testing.T) {
+	t.Setenv(EnvBrowser, "modules")
+	t.Setenv("PATH", t.TempDir())
+	assert.PanicsWithValue(t, "fails: chromium is not installed: apt-get install --no-install-recommends chromium", func() { Browser(&recorder{TB: t}) })
 }

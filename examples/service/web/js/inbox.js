@@ -21,8 +21,7 @@ let turn = 0; // of the list: the answer to an earlier request is not shown
 
 function addressed() {
   const [, mailbox, folder] = location.hash.split('/').map(decodeURIComponent);
-  const first = [...boxes.keys()][0];
-  return { mailbox: boxes.has(mailbox) ? mailbox : first, folder: folder === 'trash' ? 'trash' : 'inbox' };
+  return { mailbox: boxes.has(mailbox) ? mailbox : inOrder()[0]?.id, folder: folder === 'trash' ? 'trash' : 'inbox' };
 }
 
 const address = (mailbox, folder) => `#/${encodeURIComponent(mailbox)}${folder === 'trash' ? '/trash' : ''}`;
@@ -41,6 +40,9 @@ function go(to) {
 
 // The mailboxes, and what waits in them.
 
+// Personal ones come first. They become known in any order.
+const inOrder = () => [...boxes.values()].sort((a, b) => a.group - b.group || a.id.localeCompare(b.id, undefined, { numeric: true }));
+
 async function readBoard() {
   const board = await get('/mailboxes');
   const known = new Set(board.mailboxes.map((b) => b.id));
@@ -51,7 +53,7 @@ async function readBoard() {
 
 function renderMailboxes() {
   const items = new Map([...$('mailboxes').children].map((li) => [li.dataset.id, li]));
-  const list = [...boxes.values()].map((b) => {
+  const list = inOrder().map((b) => {
     const li = items.get(b.id) ?? h('li', { 'data-id': b.id }, h('a', { href: address(b.id) }, h('span', { class: 'id' }, b.id), h('span', { class: 'kind' }, b.group ? 'Group' : 'Personal'), h('span', { class: 'badge' })));
     attribute(li.firstChild, 'aria-current', place.mailbox === b.id && 'page');
     const badge = li.querySelector('.badge');
@@ -199,14 +201,17 @@ const does = {
   }),
   forward: attempt(async (row) => {
     const to = h('input', { id: 'to', required: true, autocomplete: 'off', spellcheck: 'false', maxlength: 2000, list: 'known', 'aria-describedby': 'to-hint' });
+    const note = h('textarea', { id: 'note', rows: 3, maxlength: 4000 });
     const form = h('form', {},
       h('p', {}, `The message of ${of(row)}`),
       h('label', { for: 'to' }, 'To mailboxes'), to,
       h('p', { id: 'to-hint', class: 'hint' }, 'Several with commas between them, at most 20'),
       h('datalist', { id: 'known' }, [...boxes.keys()].filter((id) => id !== row.message.mailbox).map((id) => h('option', { value: id }))),
+      h('label', { for: 'note' }, 'Comment'), note,
       buttons('Forward'));
+    const id = uuid(); // the same if it is tried again, so that nobody gets it twice
     const results = await dialog('Forward', form, async () => {
-      const answer = await post(`${messagePath(row.message)}/copies`, { to: to.value.split(/[\s,;]+/).filter(Boolean) });
+      const answer = await post(`${messagePath(row.message)}/copies`, { id, to: to.value.split(/[\s,;]+/).filter(Boolean), ...(note.value.trim() && { note: note.value.trim() }) });
       const failed = answer.results.filter((r) => r.problem);
       if (failed.length === answer.results.length) throw new Error(failed.map(refusal).join(' '));
       return answer.results;
@@ -216,6 +221,15 @@ const does = {
     toast([`Forwarded to ${done.join(', ')}.`, ...results.filter((r) => r.problem).map(refusal)].join(' '));
   }),
 };
+
+// uuid returns a new UUID of version 7.
+function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  new DataView(bytes.buffer).setBigUint64(0, (BigInt(Date.now()) << 16n) | 0x7000n | BigInt((bytes[6] & 0x0f) << 8 | bytes[7]));
+  bytes[8] = bytes[8] & 0x3f | 0x80;
+  const hex = [...bytes].map((b) => b.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
+}
 
 const refusal = (r) => `${r.to}: ${r.problem.title}.`;
 

@@ -8,20 +8,22 @@ const speeds = [1, 1.5, 2];
 
 let playing; // one recording at a time
 
-// Player plays the recording of a message. onplay is called whenever it begins to play.
+// Player plays the recording of a message, or what else has recording, size and durationMs. onplay is called whenever it begins to play. What the controls are called begins with label.
 export class Player {
   #audio = new Audio();
   #wave = new Waveform();
   #message;
   #length;
+  #label;
   #start = 0; // where to begin, in seconds, while nothing is loaded
 
-  constructor(message, onplay) {
+  constructor(message, onplay, label = '') {
+    this.#label = label;
     this.#message = message;
     this.#length = message.durationMs / 1000;
     this.#audio.preload = 'auto';
     this.button = h('button', { class: 'play', type: 'button', onclick: () => this.toggle() });
-    this.slider = h('input', { type: 'range', min: 0, step: 0.01, value: 0, 'aria-label': 'Position', oninput: () => this.seek(Number(this.slider.value)), onkeydown: (e) => this.#key(e) });
+    this.slider = h('input', { type: 'range', min: 0, step: 0.01, value: 0, 'aria-label': `${label}Position`, oninput: () => this.seek(Number(this.slider.value)), onkeydown: (e) => this.#key(e) });
     this.time = h('span', { class: 'clock' });
     this.speed = h('button', { class: 'quiet speed', type: 'button', onclick: () => this.#faster() });
     this.problem = h('p', { class: 'notice', role: 'alert', hidden: true });
@@ -120,7 +122,7 @@ export class Player {
 
   #render() {
     const at = this.position, paused = this.#audio.paused;
-    this.button.setAttribute('aria-label', paused ? 'Play' : 'Pause');
+    this.button.setAttribute('aria-label', `${this.#label}${paused ? 'Play' : 'Pause'}`);
     this.button.classList.toggle('on', !paused);
     this.slider.max = this.#length;
     this.slider.value = at;
@@ -128,6 +130,6 @@ export class Player {
     this.#wave.progress(this.#length ? at / this.#length : 0);
     this.time.textContent = `${clock(at)} / ${clock(this.#length)}`;
     this.speed.textContent = `${this.#audio.defaultPlaybackRate}×`;
-    this.speed.setAttribute('aria-label', `Speed ${this.#audio.defaultPlaybackRate}×`);
+    this.speed.setAttribute('aria-label', `${this.#label}Speed ${this.#audio.defaultPlaybackRate}×`);
   }
 }

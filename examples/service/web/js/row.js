@@ -1,12 +1,16 @@
+import { get, messagePath, request } from './api.js';
 import { attribute, h, show } from './dom.js';
 import { caller, clock, moment, spoken, when } from './format.js';
 import { Player } from './player.js';
+
+const titles = { comment: 'Comment', note: 'Note', transcript: 'Transcript' };
 
 // Row is a message in the list: one line, and the player with everything else below it while it is open. does are what can be done with a message: heard, read, urgent, forward, trash, restore, destroy; each
 // gets the row.
 export class Row {
   #does;
   #player;
+  #spoken = []; // players of comments
 
   constructor(message, does, named) {
     this.#does = does;
@@ -37,7 +41,7 @@ export class Row {
     this.time.textContent = when(message.receivedAt);
     this.element.classList.toggle('new', !message.read);
     this.lamp.replaceChildren(h('span', { class: 'unseen' }, message.read ? '' : 'New '));
-    show(this.tags, message.urgent && h('span', { class: 'tag urgent' }, 'Urgent'), message.pending && h('span', { class: 'tag' }, 'Pending'), message.held && h('span', { class: 'tag' }, 'Held'),
+    show(this.tags, message.urgent && h('span', { class: 'tag urgent' }, 'Urgent'), message.pending && h('span', { class: 'tag' }, 'Pending'), message.held && h('span', { class: 'tag' }, 'Held'), message.private && h('span', { class: 'tag' }, 'Private'),
       this.named && h('span', { class: 'tag' }, `Mailbox ${message.mailbox}`));
     if (this.opened) this.#actions();
   }
@@ -47,13 +51,16 @@ export class Row {
     this.#player = new Player(this.message, () => this.#does.heard(this));
     this.actions = h('div', { class: 'actions', role: 'group', 'aria-label': 'Message' });
     this.#actions();
-    show(this.detail, this.#player.element, this.actions, facts(this.message));
+    const beside = h('div', { class: 'beside' });
+    show(this.detail, this.#player.element, this.actions, beside, facts(this.message));
     this.line.setAttribute('aria-expanded', 'true');
+    this.#beside(beside).catch(() => {}); // what is beside a message that went meanwhile
   }
 
   close() {
-    this.#player?.close();
+    for (const p of [this.#player, ...this.#spoken]) p?.close();
     this.#player = undefined;
+    this.#spoken = [];
     show(this.detail);
     this.line.setAttribute('aria-expanded', 'false');
   }
@@ -69,21 +76,42 @@ export class Row {
     };
     const list = m.trashed
       ? [action('restore', 'Restore'), action('destroy', 'Delete for good', undefined, 'quiet danger')]
-      : [action('read', m.read ? 'Mark as new' : 'Mark as heard'), action('urgent', 'Urgent', m.urgent), action('forward', 'Forward'), action('trash', 'Trash')];
+      : [action('read', m.read ? 'Mark as new' : 'Mark as heard'), action('urgent', 'Urgent', m.urgent), !m.private && action('forward', 'Forward'), action('trash', 'Trash')].filter(Boolean);
     for (const b of [...this.actions.children]) if (!list.includes(b)) b.remove();
     list.forEach((b) => b.isConnected || this.actions.append(b));
+  }
+
+  // What others said or wrote of the message, and who heard it first. It is in no list.
+  async #beside(place) {
+    const path = messagePath(this.message);
+    const [{ firstReader }, { parts }] = await Promise.all([get(path), get(`${path}/parts`)]);
+    const last = (kind) => parts.filter((p) => p.kind === kind).slice(-1); // the newest of these counts
+    const shown = [];
+    for (const part of [...parts.filter((p) => p.kind === 'comment'), ...last('note'), ...last('transcript')]) {
+      const title = h('span', {}, titles[part.kind]);
+      if (part.contentType.startsWith('audio/')) shown.push(h('div', { class: 'said' }, title, this.#speak(part)));
+      else if (part.contentType.startsWith('text/plain')) shown.push(h('p', { class: 'said' }, title, await (await request('GET', part.content)).text()));
+    }
+    if (firstReader?.user) shown.push(h('p', { class: 'hint' }, `First heard by ${firstReader.user}, ${moment(firstReader.at)}`));
+    if (place.isConnected) place.replaceChildren(...shown);
+  }
+
+  #speak(part) {
+    const player = new Player({ recording: part.content, size: part.size, durationMs: 0 }, () => {}, 'Comment: ');
+    this.#spoken.push(player);
+    return player.element;
   }
 
   #key(e) {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest('dialog')) return;
     const trashed = this.message.trashed;
     const act = {
-      ArrowDown: () => this.#beside('nextElementSibling'),
-      ArrowUp: () => this.#beside('previousElementSibling'),
+      ArrowDown: () => this.#focus('nextElementSibling'),
+      ArrowUp: () => this.#focus('previousElementSibling'),
       p: () => { this.open(); this.#player.toggle(); },
       n: !trashed && (() => this.#does.read(this)),
       u: !trashed && (() => this.#does.urgent(this)),
-      f: !trashed && (() => this.#does.forward(this)),
+      f: !trashed && !this.message.private && (() => this.#does.forward(this)),
       Delete: !trashed && (() => this.#does.trash(this)),
     }[e.key.length === 1 ? e.key.toLowerCase() : e.key];
     if (!act) return;
@@ -91,7 +119,7 @@ export class Row {
     act();
   }
 
-  #beside(where) { this.element[where]?.querySelector('.line').focus(); }
+  #focus(where) { this.element[where]?.querySelector('.line').focus(); }
 }
 
 // facts are what else is known of a message.
