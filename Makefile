@@ -51,7 +51,7 @@ $(azurite): internal/testserver/azurite/package.json internal/testserver/azurite
 $(browser):
 	rm -rf $@.part && mkdir -p $@.part
 	cp internal/testserver/browser/*.json $@.part
-	npm ci --prefix $@.part --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd $@.part && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	mv $@.part $@
 
 .PHONY: lint
