@@ -33,6 +33,11 @@ quick: ## the tests that need no server, once and without the race detector
 test: servers ## all tests, with the race detector and in random order; PKG=./storage/... chooses
 	$(beside) go test -race -shuffle=on -timeout 60m $(PKG)
 	$(if $(filter ./...,$(PKG)),go test -timeout 40m -run '^TestEvery' .)
+	$(if $(filter ./...,$(PKG)),$(MAKE) manifests)
+
+.PHONY: manifests
+manifests: ## what examples/deploy applies, against the types of the API and the commands that it starts
+	cd examples/deploy/check && go vet . && go test .
 
 .PHONY: servers
 servers: $(azurite) $(versitygw) $(browser) ## fetch and build what runs the servers
