@@ -85,9 +85,11 @@ func TestACallIsMadeAtATerminal(t *testing.T) {
 	k.waitFor("To end the call, press star.")
 	k.press("1")
 	k.waitFor("from second 0.0, for 6.3 seconds")
-	k.press("9")
-	k.waitFor("from second 5.")
+	k.press("98")
+	k.waitFor("Paused.")
+	k.press("8")
 	k.waitFor("End of message.") // in as many seconds as it takes
+	assert.Regexp(t, `(?s)from second 0\.0.*from second [56]\..*from second [56]\.`, k.shown.String(), "skipped ahead, and went on where it was paused")
 	k.press("3")
 	k.waitFor("Deleted.")
 	k.press("*4432")

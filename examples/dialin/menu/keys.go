@@ -232,8 +232,7 @@ func messageMenu(folder State) menu {
 	)}
 }
 
-// Keys yields the table: what each key does in each state, in the order in which it is announced. What is announced by the intro of a state, such as # behind
-// what is typed, is the intro with the key; what is no key is left out.
+// Keys yields the table: what each key does in each state, in the order in which it is announced. Where the caller types or speaks, the intro says which keys there are: it comes without a key.
 func Keys() iter.Seq2[State, Prompt] {
 	return func(yield func(State, Prompt) bool) {
 		for _, m := range menus() {

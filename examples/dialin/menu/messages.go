@@ -134,7 +134,14 @@ func (s *Session) then(ctx context.Context, done Name, err error) (State, error)
 }
 
 func (s *Session) save(ctx context.Context) (State, error) {
-	return s.then(ctx, IsSaved, s.msg.MarkRead(ctx))
+	return s.then(ctx, IsSaved, s.markRead(ctx))
+}
+
+func (s *Session) markRead(ctx context.Context) error {
+	if s.opts.Reader == "" {
+		return s.msg.MarkRead(ctx)
+	}
+	return s.msg.MarkReadBy(ctx, s.opts.Reader)
 }
 
 func (s *Session) markNew(ctx context.Context) (State, error) {

@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// Mailbox is the mailbox of the telephone that calls, whose PIN is asked for at once; default none: the mailbox is asked for, too.
 	Mailbox voicemail.MailboxID
+	// Reader is who calls, an ID of the application's, for voicemail.Message.FirstReader; default nobody. A mailbox of a group has several who might.
+	Reader string
 	// Wait is how long a reply waits for a key; default 5 seconds.
 	Wait time.Duration
 	// Tries is how many bad or missing keys in a row, and how many wrong PINs, end the call; default 3. Package access bounds the wrong PINs of all calls.
@@ -45,7 +47,7 @@ func (o *Options) defaults() {
 	}
 }
 
-// set sets what was left out, or cannot be.
+// set sets what was left out.
 func set[T int | time.Duration | *time.Location](p *T, value T) {
 	var zero T
 	if *p == zero {

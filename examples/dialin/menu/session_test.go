@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -367,6 +365,19 @@ func TestAVisitIsBounded(t *testing.T) {
 	assert.Equal(t, Main, w.s.State())
 }
 
+func TestWhoCallsIsTheFirstReader(t *testing.T) {
+	w := newWorld(t)
+	w.dial(&Options{Reader: "agent7"})
+	w.press(login + "1p#2")
+	for _, name := range []string{"gate", "keys"} {
+		msg, err := w.svc.Mailbox("5001").Message(t.Context(), w.ids[name])
+		require.NoError(t, err)
+		reader, err := msg.FirstReader(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "agent7", reader.ID)
+	}
+}
+
 func TestTimesAreToldWhereTheCallerIs(t *testing.T) {
 	w := newWorld(t)
 	w.dial(&Options{Location: time.FixedZone("", 2*60*60)})
@@ -391,103 +402,8 @@ func TestNothingThatIsPrintedTellsWhoCalledOrAPIN(t *testing.T) {
 	}
 }
 
-func TestEveryPromptHasATextAndIsUsed(t *testing.T) {
-	declared, err := os.ReadFile("prompt.go")
-	require.NoError(t, err)
-	var code strings.Builder
-	for _, file := range []string{"keys.go", "session.go", "login.go", "messages.go", "tape.go", "forward.go", "greetings.go", "settings.go"} {
-		b, err := os.ReadFile(file)
-		require.NoError(t, err)
-		code.Write(b)
-	}
-	names := regexp.MustCompile(`(\w+) +Name = "([a-z-]+)"`).FindAllStringSubmatch(string(declared), -1)
-	require.Greater(t, len(names), 100)
-	seen := map[string]bool{}
-	for _, n := range names {
-		assert.NotEmpty(t, text(Name(n[2])), n[1])
-		assert.False(t, seen[n[2]], "%s is there twice", n[2])
-		assert.Regexp(t, `\b`+n[1]+`\b`, code.String(), "%s is never said", n[1])
-		seen[n[2]] = true
-	}
-}
-
-func TestTheTableIsComplete(t *testing.T) {
-	states := map[State]bool{}
-	for _, m := range menus() {
-		assert.False(t, states[m.state], "%s is there twice", m.state)
-		states[m.state] = true
-		on := map[Event]bool{}
-		for _, k := range m.keys {
-			assert.False(t, on[k.on], "%s %c is there twice", m.state, k.on)
-			on[k.on] = true
-			assert.NotEmpty(t, k.to)
-			assert.False(t, m.collects() && k.on.digit(), "digits are typed in %s", m.state)
-			assert.Equal(t, m.kind == presses && k.on != Played, k.help != "", "%s %c is announced, unless the intro does it", m.state, k.on)
-		}
-		if m.kind == presses && m.state != Over {
-			assert.True(t, on['0'] && on['*'], "0 and * do the same in %s as everywhere", m.state)
-		}
-	}
-	n := 0
-	for range Keys() {
-		n++
-		if n == 3 {
-			break
-		}
-	}
-	assert.Equal(t, 3, n)
-}
-
-func TestAnUnusableOptionIsTheDefault(t *testing.T) {
-	var o Options
-	o.defaults()
-	assert.Equal(t, 3, o.Tries)
-	assert.Equal(t, 5*time.Second, o.Wait)
-}
-
-func FuzzNoKeyLosesAMessage(f *testing.F) {
-	const alphabet = "0123456789*#tpbrh"
-	for _, sc := range scenes() {
-		var seed []byte
-		for _, e := range sc.script {
-			seed = append(seed, byte(strings.IndexRune(alphabet, e)))
-		}
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, keys []byte) {
-		if len(keys) > 200 {
-			keys = keys[:200]
-		}
-		w := newWorld(t)
-		for i, b := range keys {
-			if b >= 128 && i == 0 {
-				w.press(login)
-			}
-			in := Input{Event: Event(alphabet[int(b)%len(alphabet)]), At: time.Duration(b>>5) * 3 * time.Second}
-			before := w.s.State()
-			require.NoError(t, w.step(in))
-			if w.s.mustChange {
-				require.Contains(t, []State{NewPIN, RepeatPIN, Over}, w.s.State(), "the PIN is changed before anything else")
-			}
-			if before == AskMailbox {
-				require.Contains(t, []State{AskMailbox, AskPIN, Over}, w.s.State(), "nobody is let in without a PIN")
-			}
-		}
-		purged := 0
-		for _, s := range w.steps {
-			k, _ := w.s.menu[s.from].on(s.on)
-			require.Contains(t, k.to, s.to, "from %s by %c", s.from, s.on)
-			if s.from == Purge && s.on == '1' {
-				purged++
-			}
-		}
-		lost := 0
-		for _, state := range w.messages() {
-			if state == "gone" {
-				lost++
-			}
-		}
-		require.LessOrEqual(t, lost, purged, "only deleting for good does")
-		require.Equal(t, 1, w.count("5003"))
-	})
+func TestWhatIsLeftOutIsTheDefault(t *testing.T) {
+	s := New(nil, nil, &Options{Tries: 7})
+	assert.Equal(t, 7, s.opts.Tries)
+	assert.Equal(t, 5*time.Second, s.Start().Wait)
 }

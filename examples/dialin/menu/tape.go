@@ -108,7 +108,7 @@ func (s *Session) heard(ctx context.Context) (State, error) {
 		return s.folder, s.play(ctx, s.tracks[1:], 0)
 	}
 	if s.folder == NewMessages {
-		if err := s.msg.MarkRead(ctx); err != nil {
+		if err := s.markRead(ctx); err != nil {
 			return "", err
 		}
 	}
