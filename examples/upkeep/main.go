@@ -111,6 +111,9 @@ func keep(ctx context.Context, regions voicemail.Regions, tenant string, logger 
 		return err
 	}
 	synced, syncErr := svc.Sync(ctx)
+	for _, d := range synced.Kept {
+		logger.WarnContext(ctx, "a deposit that waits cannot be brought in", "message", d.Message, "mailbox", d.Mailbox, "region", d.Region, "error", d.Err)
+	}
 	sweep, sweepErr := office.Sweep(ctx)
 	if sweep == nil {
 		sweep = &gdpr.SweepReport{}

@@ -29,6 +29,7 @@ type world struct {
 	t     *testing.T
 	store *faultstore.Store
 	local voicemail.Store
+	out   bytes.Buffer
 }
 
 func newWorld(t *testing.T) *world {
@@ -71,11 +72,11 @@ func (w *world) forget(tenant string) {
 
 // keep runs the command, and returns its lines by tenant.
 func (w *world) keep() (map[string]map[string]any, error) {
-	var out bytes.Buffer
-	err := keepAll(w.t.Context(), w.regions(), slog.New(slog.NewJSONHandler(&out, nil)))
-	assert.NotContains(w.t, out.String(), "0100001")
+	w.out.Reset()
+	err := keepAll(w.t.Context(), w.regions(), slog.New(slog.NewJSONHandler(&w.out, nil)))
+	assert.NotContains(w.t, w.out.String(), "0100001")
 	lines := map[string]map[string]any{}
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(w.out.String()) {
 		var l map[string]any
 		require.NoError(w.t, json.Unmarshal([]byte(line), &l))
 		if l["msg"] == "kept" {
@@ -166,10 +167,14 @@ func TestDepositsThatWaitedForTheMasterRegionComeIn(t *testing.T) {
 		msg, err := svc.Mailbox("5001").Deposit(t.Context(), strings.NewReader("RIFF hello"), nil)
 		require.NoError(t, err)
 		require.True(t, msg.State().Pending)
+		other, err := svc.Mailbox("5002").Deposit(t.Context(), strings.NewReader("RIFF hello"), nil)
+		require.NoError(t, err, "whether there is such a mailbox, the master region knows")
 		w.store.Set()
 		lines, err := w.keep()
 		require.NoError(t, err)
 		assert.EqualValues(t, 1, lines["one"]["synced"])
+		assert.EqualValues(t, 1, lines["one"]["stuck"])
+		assert.Contains(t, w.out.String(), string(other.ID()), "which one cannot be brought in")
 		assert.Equal(t, 3, w.counts("one"))
 	})
 }
