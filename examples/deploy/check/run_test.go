@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -81,9 +82,15 @@ func TestWhatIsDeployedOnAVolumeWorks(t *testing.T) {
 	s := layOut(t, "volume", objects, podOf(t, objects, "voice-voicemail"), claim)
 	base, stop := s.serve()
 	for _, probe := range []string{s.container.LivenessProbe.HTTPGet.Path, s.container.ReadinessProbe.HTTPGet.Path, s.container.StartupProbe.HTTPGet.Path} {
-		assert.Equal(t, http.StatusOK, get(t, base+probe, ""), probe)
+		get(t, base+probe, "")
 	}
-	assert.Equal(t, http.StatusOK, get(t, base+"/voicemail/v1/mailboxes", switchSecret), "and the tenant is there since")
+	get(t, base+"/voicemail/v1/mailboxes", switchSecret) // the tenant is there since
+	for _, endpoint := range of[*monitoringv1.PodMonitor](build(t, "monitoring"))[0].Spec.PodMetricsEndpoints {
+		page := get(t, base+endpoint.Path, "")
+		for metric, by := range exported {
+			assert.Equal(t, by == "the service", strings.Contains(page, "\n"+metric), metric)
+		}
+	}
 	stop()
 
 	out, err = upkeep.run()
@@ -91,7 +98,8 @@ func TestWhatIsDeployedOnAVolumeWorks(t *testing.T) {
 	assert.Contains(t, out, `"msg":"kept","tenant":"t100"`)
 }
 
-func get(t *testing.T, url, secret string) int {
+// get returns what is there.
+func get(t *testing.T, url, secret string) string {
 	t.Helper()
 	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
@@ -100,8 +108,11 @@ func get(t *testing.T, url, secret string) int {
 	}
 	res, err := http.DefaultClient.Do(q)
 	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	return res.StatusCode
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, res.StatusCode, url)
+	return string(body)
 }
 
 // serve starts the service at a free port, and returns where it is and what stops it as the kubelet does.
