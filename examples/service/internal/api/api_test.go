@@ -65,6 +65,10 @@ func TestEveryOperationDoesWhatTheDocumentSays(t *testing.T) {
 	assert.Equal(t, http.StatusOK, w.get("secret-switch", boxes+"/5001/greetings").status)
 	assert.Equal(t, http.StatusOK, w.get("secret-switch", boxes+"/5001/greeting?situation=busy").status)
 	assert.Equal(t, http.StatusOK, w.get("secret-switch", greeting+"/recording").status)
+	assert.Equal(t, http.StatusOK, w.get("secret-agent7", greeting+"/revisions").status)
+	assert.Equal(t, http.StatusOK, w.do(w.http, "secret-agent7", "POST", greeting+"/revisions/1/restore", "", nil).status)
+	assert.Equal(t, http.StatusOK, w.get("secret-admin", "/voicemail/v1/settings").status)
+	assert.Equal(t, http.StatusOK, w.patch("secret-admin", "/voicemail/v1/settings", `{"retentionDays": 30}`).status)
 	assert.Equal(t, http.StatusNoContent, w.delete("secret-agent7", greeting).status)
 	assert.Equal(t, []string{"streamEvents"}, w.checked.Unseen(), "which has tests of its own")
 }

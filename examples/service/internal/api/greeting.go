@@ -3,6 +3,7 @@ package api
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,6 +122,64 @@ func (c *call) deleteGreeting() error {
 		return err
 	}
 	return c.nothing()
+}
+
+// revisionDoc is what a revision of a greeting is: one that was set, or that there is none any more.
+type revisionDoc struct {
+	Revision    int       `json:"revision"`
+	SetAt       time.Time `json:"setAt"`
+	Deleted     bool      `json:"deleted"`
+	ContentType string    `json:"contentType,omitempty"`
+	DurationMS  int64     `json:"durationMs"`
+	Size        int64     `json:"size"`
+	Expires     time.Time `json:"expires,omitzero"`
+}
+
+func (c *call) listRevisions() error {
+	if err := c.query().end(); err != nil {
+		return err
+	}
+	all, _, err := c.greetings(c.who.Administrator)
+	if err != nil {
+		return err
+	}
+	history, err := all.History(c.r.Context(), voicemail.GreetingKind(c.r.PathValue("kind")))
+	if err != nil {
+		return err
+	}
+	docs := []revisionDoc{}
+	for _, g := range history {
+		docs = append(docs, revisionDoc{g.Revision, g.SetAt, g.Deleted, g.ContentType, g.Duration.Milliseconds(), g.Size, g.Expires})
+	}
+	return c.answer(http.StatusOK, struct {
+		Revisions []revisionDoc `json:"revisions"`
+	}{docs})
+}
+
+// restoreGreeting sets the recording of an earlier revision anew.
+func (c *call) restoreGreeting() error {
+	q := c.query()
+	opts := &voicemail.GreetingOptions{Expires: q.time("expires")}
+	if err := q.end(); err != nil {
+		return err
+	}
+	all, id, err := c.greetings(c.who.Administrator)
+	if err != nil {
+		return err
+	}
+	history, err := all.History(c.r.Context(), voicemail.GreetingKind(c.r.PathValue("kind")))
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(history, func(g voicemail.Greeting) bool { return strconv.Itoa(g.Revision) == c.r.PathValue("revision") })
+	if i < 0 {
+		return voicemail.ErrNoGreeting
+	}
+	g, err := all.Restore(c.r.Context(), history[i], opts)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, newGreeting(id, g))
 }
 
 func (c *call) getGreeting() error {

@@ -38,6 +38,37 @@ func TestTheGreetingThatIsSetIsChosenAndPlayed(t *testing.T) {
 	assert.Equal(t, "unavailable", kind)
 }
 
+func TestAnEarlierGreetingIsSetAnew(t *testing.T) {
+	w := newWorld(t, setup{})
+	path := boxes + "/5001/greetings/busy"
+	w.upload("secret-agent7", "PUT", path, "audio/wav", string(wav(80)))
+	w.upload("secret-agent7", "PUT", path, "audio/wav", string(wav(81)))
+	w.delete("secret-agent7", path)
+	var list struct {
+		Revisions []struct {
+			Revision int
+			Deleted  bool
+		}
+	}
+	w.get("secret-agent7", path+"/revisions").into(t, &list)
+	require.Len(t, list.Revisions, 3)
+	assert.True(t, list.Revisions[0].Deleted, "the latest first")
+	restore := func(revision string) reply {
+		return w.do(w.http, "secret-agent7", "POST", path+"/revisions/"+revision+"/restore", "", nil)
+	}
+	assert.Equal(t, http.StatusOK, restore("1").status)
+	assert.Equal(t, wav(80), w.get("secret-switch", path+"/recording").body)
+	before := w.names()
+	for _, revision := range []string{"3", "9", "0", "-1", "01", "x"} {
+		assert.Equal(t, "greeting-not-found", restore(revision).code(t), "%s: a deletion, or none", revision)
+	}
+	assert.Equal(t, http.StatusNotFound, w.get("secret-switch", path+"/revisions").status, "the switch plays what is set")
+	assert.Equal(t, http.StatusNotFound, w.get("secret-agent8", path+"/revisions").status)
+	assert.Equal(t, http.StatusBadRequest, w.get("secret-agent7", boxes+"/5001/greetings/funny/revisions").status)
+	assert.Equal(t, http.StatusBadRequest, w.do(w.http, "secret-agent7", "POST", path+"/revisions/1/restore?expires=tomorrow", "", nil).status)
+	assert.Equal(t, before, w.names())
+}
+
 func TestATicketPlaysAGreetingInRanges(t *testing.T) {
 	w := newWorld(t, setup{})
 	var g struct{ Recording string }

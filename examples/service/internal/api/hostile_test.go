@@ -306,11 +306,13 @@ func TestCredentialsOfNobodyOpenNothing(t *testing.T) {
 		{"GET", boxes + "/5001/messages/" + m.ID, "", ""}, {"PATCH", boxes + "/5001/messages/" + m.ID, asPatch, `{"read": true}`},
 		{"DELETE", boxes + "/5001/messages/" + m.ID, "", ""}, {"GET", m.Recording, "", ""},
 		{"POST", boxes + "/5001/messages/" + m.ID + "/copies", asJSON, `{"to": ["6001"]}`}, {"POST", boxes + "/5001/messages/" + m.ID + "/move", asJSON, `{"to": "6001"}`},
+		{"GET", "/voicemail/v1/settings", "", ""}, {"PATCH", "/voicemail/v1/settings", asPatch, `{"maxMessages": 1}`},
 		{"POST", boxes + "/5001/moves", asJSON, `{"to": "6001", "messages": ["` + m.ID + `"]}`},
 	}
 	for _, c := range [][3]string{
 		{"GET", "/greetings"}, {"GET", "/greeting"}, {"PUT", "/greetings/busy", "audio/wav"}, {"DELETE", "/greetings/busy"}, {"GET", "/greetings/busy/recording"},
 		{"GET", "/messages/" + m.ID + "/parts"}, {"POST", "/messages/" + m.ID + "/parts/note", "text/plain"}, {"GET", "/messages/" + m.ID + "/parts/note/1"},
+		{"GET", "/greetings/busy/revisions"}, {"POST", "/greetings/busy/revisions/1/restore"},
 		{"GET", "/usage"}, {"GET", "/pin"}, {"PUT", "/pin", asJSON}, {"DELETE", "/pin"}, {"POST", "/pin/change", asJSON}, {"POST", "/pin/unlock"},
 	} {
 		calls = append(calls, request{c[0], boxes + "/5001" + c[1], c[2], ""})

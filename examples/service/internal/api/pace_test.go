@@ -21,11 +21,14 @@ import (
 
 func TestABodyThatComesTooSlowlyIsCutOff(t *testing.T) {
 	w := newWorld(t, setup{serve: serve.Options{Pace: serve.Pace{Grace: 50 * time.Millisecond}}})
+	m := w.left("5001")
 	before := w.names()
 	for name, tt := range map[string]struct{ path, contentType, start string }{
 		"a document":          {"/voicemail/v1/search", asJSON, `{"caller`},
 		"a form":              {boxes + "/5001/messages", asForm, "--b\r\nContent-Dis"},
 		"a recording":         {boxes + "/5001/messages", asForm, strings.TrimSuffix(upload("message={}", "audio="+string(wav(80))), "--b--\r\n")},
+		"a PIN":               {boxes + "/5001/pin/change", asJSON, `{"old": "`},
+		"a spoken comment":    {boxes + "/5001/messages/" + m.ID + "/copies", asForm, strings.TrimSuffix(upload(`copy={"to": ["6001"]}`, "audio="+string(wav(80))), "--b--\r\n")},
 		"nothing of a body":   {"/voicemail/v1/search", asJSON, ""},
 		"nothing of a form":   {boxes + "/5001/messages", asForm, ""},
 		"audio not yet begun": {boxes + "/5001/messages", asForm, strings.TrimSuffix(upload("message={}"), "--b--\r\n")},

@@ -41,6 +41,9 @@ func routes() []route {
 		{"GET", eventsPath, "streamEvents", ticketed, (*call).streamEvents},
 		{"POST", Prefix + "/search", "searchMessages", identified, (*call).searchMessages},
 
+		{"GET", Prefix + "/settings", "getTenant", identified, (*call).getTenant},
+		{"PATCH", Prefix + "/settings", "updateTenant", identified, (*call).updateTenant},
+
 		{"GET", Prefix + "/mailboxes", "listMailboxes", identified, (*call).listMailboxes},
 		{"POST", Prefix + "/mailboxes", "createMailbox", identified, (*call).createMailbox},
 		{"GET", mailboxPath, "getMailbox", identified, (*call).getMailbox},
@@ -59,6 +62,8 @@ func routes() []route {
 		{"PUT", mailboxPath + "/greetings/{kind}", "setGreeting", identified, (*call).setGreeting},
 		{"DELETE", mailboxPath + "/greetings/{kind}", "deleteGreeting", identified, (*call).deleteGreeting},
 		{"GET", mailboxPath + "/greetings/{kind}/recording", "getGreeting", ticketed, (*call).getGreeting},
+		{"GET", mailboxPath + "/greetings/{kind}/revisions", "listGreetingRevisions", identified, (*call).listRevisions},
+		{"POST", mailboxPath + "/greetings/{kind}/revisions/{revision}/restore", "restoreGreeting", identified, (*call).restoreGreeting},
 
 		{"GET", mailboxPath + "/messages", "listMessages", identified, (*call).listMessages},
 		{"POST", mailboxPath + "/messages", "depositMessage", identified, (*call).depositMessage},

@@ -44,27 +44,36 @@ func newSettings(s voicemail.Settings) settingsDoc {
 	return doc
 }
 
-// set makes s what the document says.
-func (d *settingsDoc) set(s *voicemail.Settings) error {
+// policy is what the document says.
+func (d *policyDoc) policy() (voicemail.Policy, error) {
 	for _, ms := range []int64{d.MinDurationMS, d.MaxDurationMS} {
 		if ms < 0 || ms > maxDuration.Milliseconds() {
-			return badRequest("minDurationMs and maxDurationMs are from 0 to a day")
+			return voicemail.Policy{}, badRequest("minDurationMs and maxDurationMs are from 0 to a day")
 		}
+	}
+	return voicemail.Policy{
+		MaxMessages: d.MaxMessages, MaxBytes: d.MaxBytes, WhenFull: d.WhenFull,
+		MinDuration: time.Duration(d.MinDurationMS) * time.Millisecond, MaxDuration: time.Duration(d.MaxDurationMS) * time.Millisecond,
+		Retention: voicemail.Retention{Days: d.RetentionDays, KeepUnread: d.KeepUnread, TrashDays: d.TrashDays}, OptOutNumber: d.OptOutNumber,
+	}, nil
+}
+
+// set makes s what the document says.
+func (d *settingsDoc) set(s *voicemail.Settings) error {
+	p, err := d.policy()
+	if err != nil {
+		return err
 	}
 	if s.Owner = (voicemail.Owner{}); d.Owner != nil {
 		s.Owner = *d.Owner
 	}
-	s.Disabled, s.MaxMessages, s.MaxBytes, s.WhenFull = d.Disabled, d.MaxMessages, d.MaxBytes, d.WhenFull
-	s.MinDuration, s.MaxDuration = time.Duration(d.MinDurationMS)*time.Millisecond, time.Duration(d.MaxDurationMS)*time.Millisecond
-	s.Retention = voicemail.Retention{Days: d.RetentionDays, KeepUnread: d.KeepUnread, TrashDays: d.TrashDays}
-	s.OptOutNumber = d.OptOutNumber
+	s.Disabled, s.MaxMessages, s.MaxBytes, s.WhenFull = d.Disabled, p.MaxMessages, p.MaxBytes, p.WhenFull
+	s.MinDuration, s.MaxDuration, s.Retention, s.OptOutNumber = p.MinDuration, p.MaxDuration, p.Retention, p.OptOutNumber
 	return nil
 }
 
-// settingsPatch changes settings: what is left out stays, null is the default.
-type settingsPatch struct {
-	Owner         optional[*voicemail.Owner]   `json:"owner"`
-	Disabled      optional[bool]               `json:"disabled"`
+// policyPatch changes a policy: what is left out stays, null is the default.
+type policyPatch struct {
 	MaxMessages   optional[int]                `json:"maxMessages"`
 	MaxBytes      optional[int64]              `json:"maxBytes"`
 	WhenFull      optional[voicemail.WhenFull] `json:"whenFull"`
@@ -76,10 +85,7 @@ type settingsPatch struct {
 	OptOutNumber  optional[string]             `json:"optOutNumber"`
 }
 
-func (p *settingsPatch) apply(s *voicemail.Settings) error {
-	doc := newSettings(*s)
-	apply(&doc.Owner, p.Owner)
-	apply(&doc.Disabled, p.Disabled)
+func (p *policyPatch) apply(doc *policyDoc) {
 	apply(&doc.MaxMessages, p.MaxMessages)
 	apply(&doc.MaxBytes, p.MaxBytes)
 	apply(&doc.WhenFull, p.WhenFull)
@@ -89,6 +95,20 @@ func (p *settingsPatch) apply(s *voicemail.Settings) error {
 	apply(&doc.KeepUnread, p.KeepUnread)
 	apply(&doc.TrashDays, p.TrashDays)
 	apply(&doc.OptOutNumber, p.OptOutNumber)
+}
+
+// settingsPatch changes the settings of a mailbox likewise.
+type settingsPatch struct {
+	Owner    optional[*voicemail.Owner] `json:"owner"`
+	Disabled optional[bool]             `json:"disabled"`
+	policyPatch
+}
+
+func (p *settingsPatch) apply(s *voicemail.Settings) error {
+	doc := newSettings(*s)
+	apply(&doc.Owner, p.Owner)
+	apply(&doc.Disabled, p.Disabled)
+	p.policyPatch.apply(&doc.policyDoc)
 	return doc.set(s)
 }
 

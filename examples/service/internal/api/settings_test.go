@@ -3,10 +3,13 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/genesys/voicemail"
 )
 
 func TestSettingsAreReadAsTheyWereWritten(t *testing.T) {
@@ -38,6 +41,44 @@ func TestAPatchChangesEachSettingByItself(t *testing.T) {
 		before[member] = json.RawMessage(value)
 		assert.Equal(t, before, after, "%s and nothing else", member)
 	}
+}
+
+func TestWhatAMailboxLeavesOpenIsTheTenants(t *testing.T) {
+	w := newWorld(t, setup{})
+	const settings = "/voicemail/v1/settings"
+	var before map[string]any
+	w.get("secret-admin", settings).into(t, &before)
+	assert.Equal(t, voicemail.DefaultAccessNumber, before["accessNumber"])
+	for member, value := range map[string]string{
+		"maxMessages": "30", "maxBytes": "4000000", "whenFull": `"drop-oldest-read"`, "minDurationMs": "5", "maxDurationMs": "6000", "retentionDays": "7", "keepUnread": `"on"`, "trashDays": "8",
+		"optOutNumber": `"9"`, "accessNumber": `"5556"`,
+	} {
+		var before, after map[string]json.RawMessage
+		w.get("secret-admin", settings).into(t, &before)
+		r := w.patch("secret-admin", settings, `{"`+member+`": `+value+`}`)
+		require.Equal(t, http.StatusOK, r.status, "%s", r.body)
+		r.into(t, &after)
+		assert.NotEqual(t, before[member], after[member], member)
+		before[member] = json.RawMessage(value)
+		assert.Equal(t, before, after, "%s and nothing else", member)
+	}
+	var u struct {
+		Policy struct{ MaxMessages, RetentionDays int }
+	}
+	w.get("secret-agent7", boxes+"/5001/usage").into(t, &u)
+	assert.Equal(t, 30, u.Policy.MaxMessages)
+	assert.Equal(t, 7, u.Policy.RetentionDays)
+	bad := func(name, body string) attempt {
+		return attempt{name, "secret-admin", "PATCH", settings, asPatch, body, 400, "invalid-request"}
+	}
+	w.refuse([]attempt{
+		{"a look by a user", "", "GET", settings, "", "", 403, "forbidden"},
+		{"a change by a user", "", "PATCH", settings, asPatch, `{"maxMessages": 1}`, 403, "forbidden"},
+		{"a change by the switch", "secret-switch", "PATCH", settings, asPatch, `{"maxMessages": 1}`, 403, "forbidden"},
+		bad("a quota of the past", `{"maxMessages": -1}`), bad("a duration that overflows", `{"maxDurationMs": 288230376151711744}`), bad("an owner", `{"owner": null}`),
+		bad("a number without end", `{"accessNumber": "`+strings.Repeat("1", 300)+`"}`), bad("a retention that is a text", `{"retentionDays": "7"}`),
+		{"a look with a parameter", "secret-admin", "GET", settings + "?x=1", "", "", 400, "invalid-request"},
+	})
 }
 
 func TestUsageSaysWhatThereIsAndWhatIsInForce(t *testing.T) {
