@@ -31,6 +31,7 @@ var scenes = []struct{ name, why string }{
 	{"nobodyIsLetInWithoutASecret", "also not with one that is over"},
 	{"thePagesAreAccessible", "for everybody, in light and dark, on a desk and in a hand"},
 	{"theOfficerExports", "a caller may ask for what there is of them"},
+	{"aNumberIsMadeSureOf", "other ways to write a number are shown, and that of an office is not erased by mistake"},
 	{"theReceiptsAreShown", "an erasure is to be proved"},
 	{"onlyTheOfficerAnswersRequests", "an agent has no business with the callers of others"},
 }

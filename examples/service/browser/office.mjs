@@ -19,6 +19,31 @@ export async function theOfficerExports(stage) {
   assert.equal(archive.match(/PK\x01\x02.{42}[0-9a-f-]{36}/gs)?.length, 2, 'both recordings');
 }
 
+export async function aNumberIsMadeSureOf(stage) {
+  stage.allowed = [/409/];
+  const page = await stage.open('officer', '/privacy.html');
+  await page.getByLabel('Numbers of the caller').fill('15550100142');
+  await page.getByRole('button', { name: 'Preview' }).click();
+  const found = page.getByRole('region', { name: 'What was found' });
+  await found.getByText('There is nothing of this caller').waitFor();
+  await found.getByText('Perhaps also +15550100142, with 2 messages').waitFor();
+  await found.getByRole('button', { name: 'Add' }).click();
+  await found.getByText('2 messages would be erased').waitFor();
+
+  // More messages of one number than need to be confirmed would take long to leave: the answer is played.
+  const needed = { type: 'urn:problem-type:voicemail:confirmation-needed', title: 'More messages match than one caller leaves', status: 409, messages: 1001, limit: 1000 };
+  await page.route('**/gdpr/forgetme', (route) => route.fulfill({ status: 409, contentType: 'application/problem+json', body: JSON.stringify(needed) }));
+  await found.getByRole('button', { name: 'Forget' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Forget' }).click();
+  await dialog.getByRole('alert').getByText(needed.title).waitFor();
+  await dialog.getByRole('button', { name: 'Forget' }).click();
+  assert.ok(await dialog.isVisible(), 'not without the tick');
+  await dialog.getByLabel('All 1001 messages of one number are meant').check();
+  await dialog.getByRole('button', { name: 'Forget' }).click();
+  await page.locator('#cases').getByText('Forgotten').waitFor();
+}
+
 export async function theReceiptsAreShown(stage) {
   const page = await stage.open('officer', '/privacy.html');
   const receipts = page.locator('#receipts');

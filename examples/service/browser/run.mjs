@@ -23,7 +23,7 @@ class Stage {
 
   constructor(browser, url) {
     this.browser = browser;
-    this.url = url;
+    this.url = this.origin = url; // of the service, and of its pages
   }
 
   // open opens a page in a profile of its own, signed in as user unless that is ''.
@@ -36,7 +36,7 @@ class Stage {
     context.on('request', (r) => page.requests.push(r));
     page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') this.#noises.push(m.text()); });
     page.on('pageerror', (err) => this.#noises.push(err.stack));
-    await page.goto(this.url + path);
+    await page.goto(this.origin + path);
     if (user) await page.getByRole('button', { name: user, exact: true }).click();
     return page;
   }
@@ -75,7 +75,7 @@ class Stage {
 
   // quiet checks what holds in every scene: nothing was asked of another origin, and nothing was complained of, as of the policy of the pages.
   quiet() {
-    const origin = new URL(this.url).origin;
+    const { origin } = this;
     const urls = this.#contexts.flatMap((c) => c.pages()).flatMap((p) => p.requests.map((r) => r.url()));
     assert.ok(urls.length > 10, 'the requests are recorded');
     assert.deepEqual(urls.filter((u) => new URL(u).origin !== origin), [], 'requests leave the origin');
@@ -86,7 +86,7 @@ class Stage {
 
 const browser = await chromium.launch({
   executablePath: CHROMIUM,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=user-gesture-required'],
+  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=user-gesture-required'],
 });
 try {
   for (const argument of process.argv.slice(2)) {
