@@ -18,17 +18,11 @@ import (
 // protects is what an operation returns that keeps x from going by itself, if x was there after it.
 type protects bool
 
-// protecting makes an operation that ends with a look at x: what can be seen then must stay.
+// protecting makes an operation of one that keeps x once it is acknowledged.
 func protecting(name string, protect func(ctx context.Context, a *stage) error) actor {
 	return actor{name: name, takes: true, may: []error{ErrNotFound}, run: func(ctx context.Context, a *stage) (any, error) {
-		if err := protect(ctx, a); err != nil {
-			return nil, err
-		}
-		_, err := a.box(boxA).Message(ctx, msgX)
-		if errors.Is(err, ErrNotFound) {
-			return protects(false), nil
-		}
-		return protects(true), err
+		err := protect(ctx, a)
+		return protects(err == nil), err
 	}}
 }
 

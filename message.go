@@ -201,8 +201,8 @@ func (s *Service) createMarkOf(ctx context.Context, box keys.Box, ref keys.Ref, 
 	return err == nil, err
 }
 
-// unmark removes marks once it has seen the message. A removal cannot be taken back, so unlike mark it looks first. It reports whether
-// there was something to remove.
+// unmark removes marks once it has seen the message. A removal cannot be taken back, so unlike mark it looks first. Then it looks again: what was removed may be
+// what the message was about to go for by itself, and whoever deletes it has decided that before, or sees the removal. It reports whether there was something to remove.
 func (m *message) unmark(ctx context.Context, which func(mark string) bool) (bool, error) {
 	st, err := m.seen(ctx)
 	if err != nil {
@@ -217,7 +217,14 @@ func (m *message) unmark(ctx context.Context, which func(mark string) bool) (boo
 	if len(names) == 0 {
 		return false, nil
 	}
-	return true, m.svc.master.Delete(ctx, names...)
+	if err := m.svc.master.Delete(ctx, names...); err != nil {
+		return true, err
+	}
+	st, err = m.svc.look(ctx, m.box, m.ref())
+	if err == nil && !st.remains() {
+		err = ErrNotFound
+	}
+	return true, err
 }
 
 func (m *message) toggle(ctx context.Context, op, mark string, on bool, kind EventKind) error {
