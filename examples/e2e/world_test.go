@@ -271,7 +271,10 @@ func (s *service) do(credentials, method, path, contentType string, body []byte,
 }
 
 // message is what a test looks at of one.
-type message struct{ ID, Recording string }
+type message struct {
+	ID, Recording string
+	Pending       bool
+}
 
 // deposit leaves a call in 5001.
 func (s *service) deposit(caller, name string, audio []byte) (m message) {

@@ -146,6 +146,25 @@ func TestADepositThatTheStorageFailsNamesTheIDToRepeatItWith(t *testing.T) {
 	assert.Equal(t, http.StatusCreated, r.status, "%s", r.body)
 }
 
+func TestAMessageIsTakenWhileTheMasterRegionIsDown(t *testing.T) {
+	w := newWorld(t, setup{away: true})
+	w.store.Set(faultstore.Fault{Times: faultstore.Always})
+	assert.Equal(t, http.StatusServiceUnavailable, w.get("secret-agent7", boxes+"/5001").status)
+	r := w.deposit("secret-switch", "5001", `{"caller": "`+caller+`"}`, wav(80))
+	require.Equal(t, http.StatusAccepted, r.status, "%s", r.body)
+	var m struct {
+		ID      string
+		Pending bool
+	}
+	r.into(t, &m)
+	assert.True(t, m.Pending)
+	w.store.Set()
+	assert.Equal(t, http.StatusNotFound, w.get("secret-agent7", boxes+"/5001/messages/"+m.ID).status)
+	_, err := w.service("cc-1").Sync(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, w.get("secret-agent7", boxes+"/5001/messages/"+m.ID).status)
+}
+
 func TestMarksAreSetTogetherAndOneByOne(t *testing.T) {
 	w := newWorld(t, setup{})
 	m := w.left("5001")

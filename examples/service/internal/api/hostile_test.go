@@ -200,6 +200,7 @@ func TestBadDepositsAreRefusedAndLeaveNothing(t *testing.T) {
 		{"a form without boundary", "", "POST", path, "multipart/form-data", whole, 415, "unsupported-media-type"},
 		{"a mixed form", "", "POST", path, "multipart/mixed; boundary=b", whole, 415, "unsupported-media-type"},
 		{"somebody else's mailbox", "", "POST", "5002/messages", asForm, whole, 404, "mailbox-not-found"},
+		{"a mailbox that cannot be", "secret-switch", "POST", strings.Repeat("x", 97) + "/messages", asForm, whole, 400, "invalid-request"},
 		{"no mailbox", "secret-switch", "POST", "none/messages", asForm, whole, 404, "mailbox-not-found"},
 	})
 }

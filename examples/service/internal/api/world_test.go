@@ -88,6 +88,7 @@ type setup struct {
 	limit voicemail.Limits
 	watch time.Duration
 	gap   time.Duration // of the Publisher; default 10 ms
+	away  bool          // the service is in another region than the master's, which is w.store
 }
 
 func newWorld(t *testing.T, s setup) *world {
@@ -95,6 +96,9 @@ func newWorld(t *testing.T, s setup) *world {
 	w := &world{t: t, mem: memstore.New(nil), log: &buffer{}, stopped: make(chan error, 1)}
 	w.store = faultstore.New(w.mem)
 	w.regions = voicemail.OneRegion(w.store)
+	if s.away {
+		w.regions = voicemail.Regions{Master: "main", Local: "away", Stores: map[string]voicemail.Store{"main": w.store, "away": memstore.New(nil)}}
+	}
 	logger := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.tenants = tenants.New(w.regions, tenants.Options{
 		Directory: tenants.Fixed{"cc-1": "one", "cc-2": "two"}, Logger: logger, Watch: s.watch,
