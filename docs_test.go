@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,27 +165,39 @@ func TestTheCodeOfTheDocumentationIsGo(t *testing.T) {
 	}
 }
 
-// The program is a package of this module for as long as the test builds it.
-func TestTheFirstProgramOfTheReadmeRuns(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	program := ""
-	for _, block := range fence.FindAllStringSubmatch(string(text), -1) {
-		if strings.HasPrefix(block[2], "package main\n") {
-			program = block[2]
-		}
-	}
-	require.NotEmpty(t, program)
+// buildProgram builds a program of the documentation, as a package of this module that is there for as long as the build, and returns the command.
+func buildProgram(t *testing.T, program string) string {
+	t.Helper()
 	dir := t.TempDir()
-	source, overlay, command := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "hello")
+	source, overlay, command := filepath.Join(dir, "main.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "command")
 	require.NoError(t, os.WriteFile(source, []byte(program), 0o600))
-	here, err := filepath.Abs("examples/hello/main.go")
+	here, err := filepath.Abs("examples/program/main.go")
 	require.NoError(t, err)
 	doc, err := json.Marshal(map[string]map[string]string{"Replace": {here: source}})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(overlay, doc, 0o600))
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", command, "./examples/hello").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", command, "./examples/program").CombinedOutput()
 	require.NoError(t, err, string(out))
+	return command
+}
+
+func TestEveryProgramOfTheDocumentationCanBeBuilt(t *testing.T) {
+	built := map[string]bool{}
+	for _, p := range documentation(t) {
+		for _, code := range p.code {
+			if strings.HasPrefix(code, "package main\n") {
+				buildProgram(t, code)
+				built[p.path] = true
+			}
+		}
+	}
+	assert.True(t, built["README.md"] && built["docs/asterisk.md"], built)
+}
+
+func TestTheFirstProgramOfTheReadmeCountsOnWithEachRun(t *testing.T) {
+	i := slices.IndexFunc(documentation(t), func(p docPage) bool { return p.path == "README.md" })
+	command := buildProgram(t, documentation(t)[i].code[0])
+	dir := t.TempDir()
 	for _, want := range []string{"1 new\n", "2 new\n"} {
 		run := exec.CommandContext(t.Context(), command)
 		run.Dir = dir

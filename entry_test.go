@@ -22,6 +22,8 @@ var entryTypes = map[string][]string{
 	"config":             {"Config"},
 	"gdpr":               {"Controller"},
 	"mwi":                {"Publisher", "Summary", "Board"},
+	"metrics":            {"Metrics", "Tenant"},
+	"tracing":            {"Tracing"},
 	"storage":            {"Store"},
 	"storage/faultstore": {"Store"},
 	"storage/memstore":   {"Store"},
@@ -36,15 +38,16 @@ var promised = map[string]bool{
 
 // withoutExample are entry points that no running example shows, and why.
 var withoutExample = map[string]string{
-	"voicemail.Service.Privacy":   "its key is internal: only package gdpr can call it",
-	"voicemail.Service.Records":   "its key is internal: only package access can call it",
-	"blobstore.Open":              "needs an account: the example is compiled, the driver's tests run it",
-	"s3store.Open":                "needs a bucket: the example is compiled, the driver's tests run it",
-	"s3store.ApplyLifecycle":      "needs a bucket; docs/lifecycle.md shows it",
-	"voicemail.Service.Greetings": "the examples of Greetings begin with it",
-	"storagetest.Run":             "needs the T of a test: the example is compiled, examples/driver runs it",
-	"storagetest.Bench":           "needs the B of a benchmark; it is called as Run is",
-	"mwi.Publisher.Recount":       "is for a bus that lost messages: its comment says all",
+	"voicemail.Service.Privacy":              "its key is internal: only package gdpr can call it",
+	"voicemail.Service.Records":              "its key is internal: only package access can call it",
+	"blobstore.Open":                         "needs an account: the example is compiled, the driver's tests run it",
+	"s3store.Open":                           "needs a bucket: the example is compiled, the driver's tests run it",
+	"s3store.ApplyLifecycle":                 "needs a bucket; docs/lifecycle.md shows it",
+	"voicemail.Service.Greetings":            "the examples of Greetings begin with it",
+	"metrics.Metrics.RedisConnectionFailure": "the example of Tenant has it",
+	"storagetest.Run":                        "needs the T of a test: the example is compiled, examples/driver runs it",
+	"storagetest.Bench":                      "needs the B of a benchmark; it is called as Run is",
+	"mwi.Publisher.Recount":                  "is for a bus that lost messages: its comment says all",
 }
 
 func TestEveryEntryPointHasARunningExample(t *testing.T) {
