@@ -171,10 +171,12 @@ func (s *story) forgottenAndRestored() {
 	}
 }
 
-// masterDown has the other region take a call while the master region cannot be reached. It is in no mailbox yet, and forgotten with the others all the same.
+// masterDown has a service that starts while the master region cannot be reached take a call. It is in no mailbox yet, and forgotten with the others all the same.
 func (s *story) masterDown() {
 	t := s.t
+	s.there.stop()
 	s.regions[master].proxy.setCut(true)
+	s.there = s.service(other)
 	s.audio = append(s.audio, noise(5))
 	m := s.there.deposit(ada, adaName, s.audio[2])
 	s.regions[master].proxy.setCut(false)
