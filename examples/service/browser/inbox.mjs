@@ -71,6 +71,7 @@ export async function aForgottenMessageVanishes(stage) {
   await line(agent, 'Ada').click();
   await agent.getByRole('button', { name: 'Play', exact: true }).click();
   await until('it plays', async () => Number(await agent.getByRole('slider').inputValue()) > 0.2);
+  const audio = await agent.$('audio');
   const officer = await stage.open('officer', '/privacy.html');
   await officer.getByLabel('Numbers of the caller').fill('+1 (555) 010-0142');
   await officer.getByRole('button', { name: 'Preview' }).click();
@@ -79,6 +80,7 @@ export async function aForgottenMessageVanishes(stage) {
   await officer.getByRole('dialog').getByRole('button', { name: 'Forget' }).click();
   await line(agent, 'Ada').waitFor({ state: 'detached' });
   assert.equal(await agent.getByRole('slider').count(), 0, 'with its player');
+  assert.ok(await audio.evaluate((a) => a.paused), 'and is not heard on');
   await waits(agent, '5001', 1);
   await waits(agent, '6001', 1);
   await officer.locator('#cases').getByText('Can be undone for 19 h').waitFor();
@@ -179,11 +181,14 @@ export async function aForwardedMessageArrives(stage) {
 
 export async function aCallerIsSearchedFor(stage) {
   const page = await stage.open('agent7');
+  await badge(page, '5001').click(); // its address is the same afterwards
   await page.getByLabel('Search by caller').fill('+1 555 010 0142');
   await page.getByRole('button', { name: 'Search' }).click();
   await until('both mailboxes', async () => (await lines(page).allInnerTexts()).map((t) => t.match(/Mailbox (\d+)/)[1]).sort().join() === '5001,6001');
   const kept = await page.evaluate(() => JSON.stringify([location.href, { ...sessionStorage }, { ...localStorage }, document.cookie, history.state]));
   assert.doesNotMatch(kept, /555/);
+  await badge(page, '5001').click();
+  await until('the mailbox is back', async () => (await lines(page).count()) === 2 && (await page.locator('#place').innerText()) === 'Mailbox 5001');
   await page.getByLabel('Search by caller').fill('+1 555 010 0199');
   await page.getByRole('button', { name: 'Search' }).click();
   await says(page.locator('#none'), 'There is nothing of this caller in your mailboxes.');

@@ -20,8 +20,16 @@ let turn = 0; // of the list: the answer to an earlier request is not shown
 // The address is #/mailbox/folder.
 
 function addressed() {
-  const [, mailbox, folder] = location.hash.split('/').map(decodeURIComponent);
+  const [, mailbox, folder] = location.hash.split('/').map(decoded);
   return { mailbox: boxes.has(mailbox) ? mailbox : inOrder()[0]?.id, folder: folder === 'trash' ? 'trash' : 'inbox' };
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return ''; // what somebody typed
+  }
 }
 
 const address = (mailbox, folder) => `#/${encodeURIComponent(mailbox)}${folder === 'trash' ? '/trash' : ''}`;
@@ -81,8 +89,10 @@ const say = (text) => { $('live').textContent = text; };
 
 let timer;
 function soon() {
-  clearTimeout(timer);
-  timer = setTimeout(refresh, gather);
+  timer ??= setTimeout(() => {
+    timer = undefined;
+    refresh();
+  }, gather);
 }
 
 // The list.
@@ -143,6 +153,7 @@ async function refresh() {
 function leave(row) {
   const focused = row.element.contains(document.activeElement);
   const next = row.element.nextElementSibling ?? row.element.previousElementSibling;
+  turn++; // a list that is on its way may still have it
   row.close();
   rows.delete(row.key);
   row.element.remove();
@@ -178,7 +189,6 @@ const does = {
   urgent: attempt((row) => change(row, { urgent: !row.message.urgent })),
   trash: attempt(async (row) => {
     await change(row, { trashed: true });
-    if (place.caller) soon();
     leave(row);
     toast(`The message of ${of(row)} is in the trash.`, () => bring(row, { trashed: false }));
     soon();
@@ -248,6 +258,11 @@ addEventListener('hashchange', async () => {
   await go(addressed());
   $('place').focus();
 });
+for (const id of ['mailboxes', 'folders']) {
+  $(id).addEventListener('click', (e) => { // what is found has no address, so the way back may be none
+    if (place.caller && e.target.closest('a')?.hash === location.hash) go(addressed());
+  });
+}
 addEventListener('keydown', (e) => {
   if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === 'z' && !e.target.closest('input, dialog') && undone()) e.preventDefault();
 });

@@ -27,7 +27,7 @@ export class Player {
     this.time = h('span', { class: 'clock' });
     this.speed = h('button', { class: 'quiet speed', type: 'button', onclick: () => this.#faster() });
     this.problem = h('p', { class: 'notice', role: 'alert', hidden: true });
-    this.element = h('div', { class: 'player' }, this.button, h('div', { class: 'track' }, this.#wave.element, this.slider), this.time, this.speed, this.problem);
+    this.element = h('div', { class: 'player' }, this.button, h('div', { class: 'track' }, this.#wave.element, this.slider), this.time, this.speed, this.problem, this.#audio); // which stops when it is taken out of the page
     const audio = this.#audio;
     audio.addEventListener('durationchange', () => {
       if (Number.isFinite(audio.duration)) this.#length = audio.duration;

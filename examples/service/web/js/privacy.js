@@ -150,13 +150,14 @@ async function readCases() {
 let receipts = [], head = '';
 
 async function readReceipts() {
-  let answer;
+  let list = receipts, answer;
   do {
-    answer = await get(`/gdpr/receipts?after=${receipts.at(-1)?.number ?? 0}`);
-    receipts = receipts.concat(answer.receipts);
+    answer = await get(`/gdpr/receipts?after=${list.at(-1)?.number ?? 0}`);
+    list = list.concat(answer.receipts);
     head = answer.head || head;
   } while (answer.more);
-  if ($('receipts').childElementCount !== Math.min(receipts.length, newest) || answer.receipts.length) arrange($('receipts'), receipts.slice(-newest).reverse().map(receipt));
+  if (list.length !== receipts.length) arrange($('receipts'), list.slice(-newest).reverse().map(receipt));
+  receipts = list;
   $('save').hidden = receipts.length === 0;
   show($('no-receipts'), receipts.length === 0 && 'No receipts.');
 }
