@@ -96,6 +96,8 @@ func (s *service) demo(ctx context.Context, out io.Writer, url string) error {
 	_, err = fmt.Fprintf(out, `
   Voicemail in DEVELOPMENT MODE at %[1]s
 
+  Pages:  %[1]s/ (an inbox), %[1]s/privacy.html (for dev-officer)
+
   Who is let in:  dev-agent7, dev-agent8 (agents in the group sales), dev-admin, dev-switch, dev-officer, dev-other-agent7 (another contact center)
 
   curl -H 'Authorization: Bearer dev-agent7' %[1]s/voicemail/v1/mailboxes
