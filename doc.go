@@ -1,8 +1,9 @@
 // Package voicemail stores voicemail and answers data-protection requests about it.
 //
 // A [Service] is the voicemail of one tenant. It has mailboxes, personal and group ones ([Mailbox]), and they have messages ([Message]). It keeps
-// everything in a [Store]: a directory on a volume that many pods mount (package storage/pvstore), or memory (package storage/memstore, for tests).
-// How calls come in and how users are told is the application's.
+// everything in a [Store]: a directory on a volume that many pods mount (package storage/pvstore), a container of Azure Blob Storage (storage/blobstore), a bucket of
+// S3 (storage/s3store), or memory (storage/memstore, for tests). How calls come in and how users are told is the application's; package mwi says what waits, package gdpr answers
+// data-protection requests, package access checks PINs.
 //
 // # Guarantees
 //

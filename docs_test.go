@@ -181,7 +181,7 @@ func buildProgram(t *testing.T, program string) string {
 	return command
 }
 
-func TestEveryProgramOfTheDocumentationCanBeBuilt(t *testing.T) {
+func TestTheProgramsOfTheDocumentationCanBeBuilt(t *testing.T) {
 	built := map[string]bool{}
 	for _, p := range documentation(t) {
 		for _, code := range p.code {
@@ -207,8 +207,8 @@ func TestTheFirstProgramOfTheReadmeCountsOnWithEachRun(t *testing.T) {
 	}
 }
 
-// Whoever adds a guide, a published package or an example, adds it where a newcomer looks.
-func TestTheReadmeNamesEveryGuidePackageAndExample(t *testing.T) {
+// Whoever adds a guide, a decision, a published package or an example, adds it where a newcomer looks.
+func TestTheReadmesNameEveryGuideDecisionPackageAndExample(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	readme := string(text)
@@ -216,6 +216,13 @@ func TestTheReadmeNamesEveryGuidePackageAndExample(t *testing.T) {
 	require.NoError(t, err)
 	for _, g := range guides {
 		assert.True(t, strings.Contains(readme, "("+filepath.ToSlash(g)+")"), "the guide %s", g)
+	}
+	decisions, err := os.ReadFile("docs/decisions/README.md")
+	require.NoError(t, err)
+	numbered, err := filepath.Glob("docs/decisions/0*.md")
+	require.NoError(t, err)
+	for _, d := range numbered {
+		assert.True(t, strings.Contains(string(decisions), "("+filepath.Base(d)+")"), "the decision %s", d)
 	}
 	for _, dir := range published {
 		assert.True(t, strings.Contains(readme, "("+dir+")"), "the package %s", dir)

@@ -1,15 +1,20 @@
 package voicemail_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/genesys/voicemail"
+	"github.com/genesys/voicemail/storage"
 	"github.com/genesys/voicemail/storage/memstore"
+	"github.com/genesys/voicemail/storage/pvstore"
 )
 
 // The main job: a message comes in, the lamp is lit, the agent plays it.
@@ -127,4 +132,58 @@ func ExampleTenants() {
 	// Output:
 	// t100 <nil>
 	// t200 <nil>
+}
+
+// From one storage to another, with nothing running on either: what counts are names and content, and these are the same everywhere.
+func Example_anotherStorage() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "volume")
+	if err != nil {
+		log.Fatal(err)
+	}
+	from := memstore.New(nil)
+	svc, err := voicemail.Open(ctx, voicemail.OneRegion(from), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	box, err := svc.CreateMailbox(ctx, "5001", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, read := range []bool{true, false} {
+		if _, err := box.Deposit(ctx, strings.NewReader("please call back"), &voicemail.DepositOptions{Read: read}); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	if err := pvstore.Init(ctx, dir); err != nil {
+		log.Fatal(err)
+	}
+	to, err := pvstore.Open(ctx, dir, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for info, err := range storage.All(ctx, from, nil) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		content, err := storage.ReadFile(ctx, from, info.Key, 1<<30)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if _, err := to.Create(ctx, info.Key, bytes.NewReader(content), nil); err != nil && !errors.Is(err, storage.ErrExists) {
+			log.Fatal(err)
+		}
+	}
+
+	svc, err = voicemail.Open(ctx, voicemail.OneRegion(to), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for finding, err := range svc.Check(ctx, &voicemail.CheckOptions{Audio: voicemail.AudioDigest}) {
+		fmt.Println(finding, err)
+	}
+	counts, err := svc.Mailbox("5001").Counts(ctx)
+	fmt.Println("new:", counts.New, "old:", counts.Old, err, os.RemoveAll(dir))
+	// Output: new: 1 old: 1 <nil> <nil>
 }

@@ -4,7 +4,8 @@
 // object if no object of that name exists. Nothing is ever rewritten, so there is no lock, no index document and no
 // lost update, and whatever has to be decided once among many processes is decided by who creates a name first.
 //
-// The drivers live in sub-packages: pvstore (a directory on a volume), memstore (memory; the reference semantics).
+// The drivers live in sub-packages: pvstore (a directory on a volume), blobstore (Azure Blob Storage), s3store (S3 and compatible servers), memstore (memory; the
+// reference semantics).
 // Package storagetest holds the rules as a test suite that any driver, also a stranger's, runs. faultstore wraps a
 // Store and fails chosen calls.
 //
