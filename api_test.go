@@ -9,6 +9,7 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -105,6 +106,24 @@ func (p apiPackage) listing(t *testing.T) string {
 		out.WriteString("\n\n")
 	})
 	return out.String()
+}
+
+func TestEveryPackageThatCanBeImportedIsPublished(t *testing.T) {
+	var found []string
+	err := filepath.WalkDir(".", func(dir string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if name := d.Name(); dir != "." && (name[0] == '.' || name == "internal" || name == "testdata") || dir == "examples" {
+			return fs.SkipDir
+		}
+		if _, err := build.ImportDir(dir, 0); err == nil {
+			found = append(found, filepath.ToSlash(dir))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, published, found, "its API is in no listing, and nobody asks for comments and examples")
 }
 
 // A change of this file is a change of what applications rely on: it needs a line in the changelog, and after v1 it must only grow.

@@ -101,6 +101,31 @@ func TestEveryLinkOfTheDocumentationLeadsSomewhere(t *testing.T) {
 	}
 }
 
+var (
+	goCommand   = regexp.MustCompile(`\bgo (?:run|test|build|install) (?:-\S+ )*(\./[\w/.-]*\w)`)
+	makeCommand = regexp.MustCompile("(?m)(?:^    |`)make ([a-z]+)\\b")
+)
+
+func TestEveryCommandOfTheDocumentationIsThere(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	require.NoError(t, err)
+	seen := 0
+	for _, p := range documentation(t) {
+		for _, c := range goCommand.FindAllStringSubmatch(p.text, -1) {
+			seen++
+			found, err := build.ImportDir(filepath.FromSlash(strings.TrimSuffix(c[1], "/...")), 0)
+			if assert.NoError(t, err, "%s: %s", p.path, c[0]) && strings.HasPrefix(c[0], "go run") {
+				assert.Equal(t, "main", found.Name, "%s: %s", p.path, c[0])
+			}
+		}
+		for _, c := range makeCommand.FindAllStringSubmatch(p.text, -1) {
+			seen++
+			assert.True(t, strings.Contains(string(makefile), "\n"+c[1]+":"), "%s: %s", p.path, c[0])
+		}
+	}
+	assert.Greater(t, seen, 20)
+}
+
 // exported are the names of the published packages: voicemail.Service, voicemail.Service.Ping, voicemail.Limits.Messages.
 func exported(t *testing.T) map[string]bool {
 	t.Helper()
