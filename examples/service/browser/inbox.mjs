@@ -9,7 +9,7 @@ const line = (page, caller) => lines(page).filter({ hasText: caller });
 const toast = (page) => page.locator('#toast');
 
 // until waits for a condition that a page comes to by itself.
-async function until(why, f, timeout = 10000) {
+async function until(why, f, timeout = 15000) {
   const end = Date.now() + timeout;
   for (let last; ; ) {
     if (await f().then((v) => (last = v), () => false)) return;
@@ -52,6 +52,12 @@ export async function playingSeeks(stage) {
   const length = Number(await position.getAttribute('max'));
   await until('it goes on from there', async () => (await at()) > length * 0.72);
   assert.ok((await at()) < length * 0.9);
+
+  const tickets = () => page.requests.filter((r) => r.url().endsWith('/tickets') && r.postData().includes('recording')).length;
+  const [before, given] = [await at(), tickets()];
+  await page.locator('audio').evaluate((a) => a.dispatchEvent(new Event('error'))); // as of a ticket that is too old
+  await until('it goes on with another ticket', async () => tickets() > given && (await at()) > before + 0.2, 6000); // from the beginning it would take longer
+  assert.ok(await page.locator('audio').evaluate((a) => !a.paused));
   await page.getByRole('button', { name: 'Pause' }).click();
   const paused = await at();
   await position.press('ArrowLeft');

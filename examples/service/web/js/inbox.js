@@ -15,6 +15,7 @@ const boxes = new Map(); // by ID: {id, group, counts}
 const rows = new Map(); // of the list
 let place = { mailbox: undefined, folder: 'inbox' }; // or {caller}: what was searched for, which is in no URL
 let wanted = page;
+let expected; // the row that gets the focus when it is there
 let turn = 0; // of the list: the answer to an earlier request is not shown
 
 // The address is #/mailbox/folder.
@@ -37,6 +38,7 @@ const address = (mailbox, folder) => `#/${encodeURIComponent(mailbox)}${folder =
 function go(to) {
   place = to;
   wanted = page;
+  expected = undefined;
   for (const row of rows.values()) row.close();
   rows.clear();
   arrange($('messages'), []);
@@ -145,6 +147,10 @@ async function refresh() {
   });
   for (const row of [...rows.values()]) if (!shown.includes(row)) leave(row);
   arrange($('messages'), shown.map((row) => row.element));
+  if (rows.has(expected)) {
+    rows.get(expected).line.focus();
+    expected = undefined;
+  }
   $('older').hidden = !list.more;
   show($('none'), shown.length === 0 && (place.caller ? 'There is nothing of this caller in your mailboxes.' : place.folder === 'trash' ? 'The trash is empty.' : place.mailbox ? 'No messages.' : 'You have no mailbox.'));
 }
@@ -177,8 +183,8 @@ const attempt = (f) => async (row) => {
 
 const bring = (row, members) => attempt(async () => {
   await change(row, members);
+  expected = row.key;
   await refresh();
-  rows.get(row.key)?.line.focus();
 })(row);
 
 const of = (row) => caller(row.message.caller).name;
