@@ -208,6 +208,7 @@ export async function whatCameMeanwhileIsThere(stage) {
   stage.origin = wire.url;
   const page = await stage.open('agent7');
   await waits(page, '5001', 2);
+  await line(page, 'Ada').waitFor();
   wire.cut();
   await until('the page shows that it is cut off', () => page.evaluate(() => document.documentElement.classList.contains('offline')));
   await line(page, 'Ada').click();
