@@ -192,7 +192,7 @@ export async function aCallerIsSearchedFor(stage) {
   await page.getByRole('button', { name: 'Search' }).click();
   await until('both mailboxes', async () => (await lines(page).allInnerTexts()).map((t) => t.match(/Mailbox (\d+)/)[1]).sort().join() === '5001,6001');
   const kept = await page.evaluate(() => JSON.stringify([location.href, { ...sessionStorage }, { ...localStorage }, document.cookie, history.state]));
-  assert.doesNotMatch(kept, /555/);
+  assert.doesNotMatch(kept, /555.?010/);
   await badge(page, '5001').click();
   await until('the mailbox is back', async () => (await lines(page).count()) === 2 && (await page.locator('#place').innerText()) === 'Mailbox 5001');
   await page.getByLabel('Search by caller').fill('+1 555 010 0199');
