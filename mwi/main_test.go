@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -165,8 +166,11 @@ func read(id voicemail.MailboxID) voicemail.Event {
 
 var errDown = errors.New("storage is down")
 
-// pass lets so much time of a bubble pass.
-func pass(d time.Duration) { time.Sleep(d) }
+// pass lets so much time of a bubble pass, and all happen that is due by then. Only the test itself calls it; what takes time beside it sleeps.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
 
 // held is how much a Publisher keeps.
 type held struct{ topics, queued, workers int }

@@ -296,7 +296,7 @@ func TestOneSubscriptionIsToldOneThingAtATime(t *testing.T) {
 		var at, most atomic.Int32
 		subscribe(t, p, NotifierFunc(func(context.Context, Notification) error {
 			most.Store(max(most.Load(), at.Add(1)))
-			pass(3 * time.Second)
+			time.Sleep(3 * time.Second)
 			at.Add(-1)
 			return errDown
 		}), "5001")
@@ -316,7 +316,7 @@ func TestNoMoreMailboxesAreCountedAtATimeThanThereAreWorkers(t *testing.T) {
 		var at, most atomic.Int32
 		p.Start(counter(func(context.Context, voicemail.MailboxID) (Counts, error) {
 			most.Store(max(most.Load(), at.Add(1)))
-			pass(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond)
 			at.Add(-1)
 			return Counts{}, nil
 		}))

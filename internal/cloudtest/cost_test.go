@@ -105,7 +105,7 @@ func TestAnOperationCostsOneRequestForEachStorageCall(t *testing.T) {
 					require.Equal(t, voicemail.Counts{New: 1}, n)
 				}, requests{list: 1}, "nothing is opened"},
 				{"mark read", func() { require.NoError(t, msg.MarkRead(ctx)) }, requests{put: 1, list: 1}, "beside each other"},
-				{"mark unread", func() { require.NoError(t, msg.MarkUnread(ctx)) }, requests{remove: 1, list: 1}, "one after the other"},
+				{"mark unread", func() { require.NoError(t, msg.MarkUnread(ctx)) }, requests{remove: 1, list: 2}, "one after the other, and another look: is it about to go?"},
 				{"start of playback", func() {
 					r, err := msg.Open(ctx)
 					require.NoError(t, err)
