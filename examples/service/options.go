@@ -16,13 +16,13 @@ import (
 	"github.com/genesys/voicemail/gdpr"
 )
 
-const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE [-gws FILE] [-secrets FILE] [-ticket-key FILE]] [-undo-window DURATION] [-traces FILE] [-dev]"
+const usage = "usage: service [-listen ADDRESS] [-dir DIRECTORY | -config FILE [-gws FILE] [-secrets FILE] [-ticket-key FILE]] [-undo-window DURATION] [-keep=false] [-traces FILE] [-dev]"
 
 // options are what the command line says.
 type options struct {
 	listen, dir, config, gws, secrets, ticketKey, traces string
 	undoWindow                                           time.Duration
-	dev                                                  bool
+	keep, dev                                            bool
 }
 
 func parse(out io.Writer, args []string) (options, error) {
@@ -36,6 +36,7 @@ func parse(out io.Writer, args []string) (options, error) {
 	flags.StringVar(&o.secrets, "secrets", "", "file of who else is let in: a JSON array of {sha256, ccid, user, groups, officer, administrator, depositor, expires}")
 	flags.StringVar(&o.ticketKey, "ticket-key", "", "file with 32 bytes, the same for all processes behind one address")
 	flags.DurationVar(&o.undoWindow, "undo-window", gdpr.DefaultWindow, "how long what a caller left can be restored after it was forgotten")
+	flags.BoolVar(&o.keep, "keep", true, "sync, maintain and sweep every tenant every half hour; -keep=false leaves it to others, such as examples/upkeep")
 	flags.StringVar(&o.traces, "traces", "", "file to which spans of OpenTelemetry are added, a line of JSON for each")
 	flags.BoolVar(&o.dev, "dev", false, "development mode; it is on without -config")
 	err := flags.Parse(args)

@@ -59,7 +59,9 @@ func run(ctx context.Context, out io.Writer, args []string, started func(net.Add
 	}
 	keeping, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { s.tenants.Keep(keeping, keepEvery) })
+	if o.keep {
+		wg.Go(func() { s.tenants.Keep(keeping, keepEvery) })
+	}
 	defer wg.Wait()
 	defer stop()
 	return s.server.Serve(ctx, l)
