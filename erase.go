@@ -58,7 +58,7 @@ func notRestricted(st *stay) error {
 // If the message was moved here and the move broke off, it is ended first: what is deleted here must not come back from there.
 func (s *Service) erase(ctx context.Context, box keys.Box, ref keys.Ref, meta *metadata, allowed may) (stay, error) {
 	if meta != nil {
-		if err := s.endMove(ctx, meta); err != nil {
+		if err := s.endMove(ctx, box, meta); err != nil {
 			return stay{ref: ref}, err
 		}
 	}
@@ -77,8 +77,9 @@ func (s *Service) eraseStay(ctx context.Context, box keys.Box, ref keys.Ref, met
 	return st, s.remove(ctx, box, &st, meta)
 }
 
-// endMove ends the move that has brought a message, if whoever moved it broke off: it erases what is left where the message came from.
-func (s *Service) endMove(ctx context.Context, meta *metadata) error {
+// endMove ends the move that has brought a message to a mailbox, if whoever moved it broke off: it erases what is left where the message came from. It does so
+// only if the message is here, also after the gone mark there: if the move was taken back because of a hold, what is there is all that there is.
+func (s *Service) endMove(ctx context.Context, here keys.Box, meta *metadata) error {
 	if meta.MovedFrom == nil || meta.MovedFrom.Hop >= meta.Hop {
 		return nil
 	}
@@ -90,13 +91,36 @@ func (s *Service) endMove(ctx context.Context, meta *metadata) error {
 	if err != nil || !st.committed {
 		return err
 	}
+	there := func() error {
+		now, err := s.look(ctx, here, meta.ref())
+		if err == nil && !now.remains() {
+			err = errNotArrived
+		}
+		return err
+	}
+	if err := there(); err != nil {
+		return arrivedNot(err)
+	}
 	left, err := s.metadata(ctx, box, st.ref)
 	if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) {
 		return err
 	}
-	now, err := s.erase(ctx, box, st.ref, left, notRestricted)
+	now, err := s.erase(ctx, box, st.ref, left, func(now *stay) error {
+		return first(notRestricted(now), there())
+	})
 	if st.visible() && now.gone {
 		s.emit(EventMoved, meta.Mailbox, meta.ID, meta.MovedFrom.Mailbox)
+	}
+	return arrivedNot(err)
+}
+
+// errNotArrived says that a move has not brought a message, or was taken back.
+var errNotArrived = errors.New("the message is not where it was moved")
+
+// arrivedNot returns err, unless it says that there is no move to end. What its mark could not be taken back for is left to Maintain.
+func arrivedNot(err error) error {
+	if errors.Is(err, errNotArrived) {
+		return nil
 	}
 	return err
 }

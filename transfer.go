@@ -262,7 +262,7 @@ func (m *message) moved(to MailboxID, hop int) (*metadata, error) {
 }
 
 func (m *message) moveTo(ctx context.Context, to MailboxID) (*message, bool, error) {
-	if err := m.svc.endMove(ctx, m.meta); err != nil {
+	if err := m.svc.endMove(ctx, m.box, m.meta); err != nil {
 		return nil, false, err
 	}
 	meta, err := m.moved(to, m.meta.Hop+1)

@@ -189,7 +189,7 @@ func TestAStrangeArchiveIsNotUnpacked(t *testing.T) {
 	whole := archive(outputFile, tableFile)
 	damaged := bytes.Replace(whole, []byte("message,problem\n"), []byte("message,problem!"), 1)
 	for name, body := range map[string][]byte{
-		"a path": archive("../x", tableFile, outputFile), "an absolute path": archive("/tmp/x", tableFile, outputFile), "a hidden file": archive(".profile", tableFile, outputFile),
+		"a path": archive("../x", tableFile, outputFile), "an absolute path": archive("/x", tableFile, outputFile), "a hidden file": archive(".profile", tableFile, outputFile),
 		"the log": archive(logFile, tableFile, outputFile), "the input": archive("INPUT.json", tableFile, outputFile), "a name twice": archive(tableFile, outputFile, outputFile),
 		"no table": archive(outputFile), "no output.json": archive(tableFile), "what may be longer than it was on the way": deflated, "a wrong check sum": damaged, "no archive": []byte("hello"), "nothing": {},
 	} {

@@ -179,6 +179,7 @@ func moveRules() []rule {
 		{"AMoveThatIsAcknowledgedHasLeft", "whoever was about to erase the source may take that back", moveLeft},
 		{"WhatIsDeletedWhereItWentDoesNotComeBack", "a move that broke off would bring it back hours later", moveThenDelete},
 		{"WhatIsMovedOnIsInOneMailbox", "a move that broke off would double it hours later", moveOn},
+		{"AMoveThatAHoldTookBackEndsNothing", "a click on a list that is out of date must not erase what is held elsewhere", moveTakenBack},
 		{"AMoveIsNeverBornDead", "a message committed under a gone mark is lost when its source goes", moveHops},
 		{"AMoveThatBrokeOffIsFinished", "a message in two mailboxes is answered twice", moveFinished},
 	}
@@ -377,6 +378,21 @@ func moveThenDelete(e *env) {
 		require.Zero(e, e.counts(e.service().Mailbox("5002")))
 	}
 	require.Empty(e, e.names(e.space.Media()))
+}
+
+func moveTakenBack(e *env) {
+	e.mailbox("5003")
+	arrived := e.broken(number())
+	msg := e.one(e.service().Mailbox("5001"))
+	e.mark(msg, keys.Hold+"hold1")
+	_, err := msg.MoveTo(e.ctx, "5002")
+	require.ErrorIs(e, err, voicemail.ErrHeld)
+	require.Zero(e, e.counts(e.service().Mailbox("5002")), "it is taken back")
+	e.removeRaw(e.markName(msg, keys.Hold+"hold1"))
+	_, err = arrived.MoveTo(e.ctx, "5003")
+	require.ErrorIs(e, err, voicemail.ErrNotFound)
+	require.NoError(e, arrived.Delete(e.ctx), "there it is gone already")
+	require.NotEmpty(e, e.play(e.one(e.service().Mailbox("5001"))))
 }
 
 func moveOn(e *env) {
